@@ -1,0 +1,38 @@
+# Every target sets up what it needs in .venv; nothing is installed anywhere else.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint docs dist clean
+
+demo: .venv/demo.stamp  ## The whole way on bundled photographs, without key or network
+	$(BIN)/negbuild demo
+
+test: .venv/dev.stamp   ## All tests, on all cores
+	$(BIN)/pytest -q -n auto
+
+lint: .venv/dev.stamp   ## Style, types, and a README that agrees with the code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cog --check README.md
+
+docs: .venv/dev.stamp   ## Write the generated parts of README.md anew
+	$(BIN)/cog -r README.md
+
+dist: .venv/dev.stamp   ## Build the sdist, and the wheel from it
+	$(BIN)/python -m build
+
+# `venv --without-pip` works where the system's ensurepip is missing; pip reaches into the environment from outside.
+.venv/bin/python:
+	$(PYTHON) -m venv --without-pip .venv
+
+.venv/demo.stamp: pyproject.toml | .venv/bin/python
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --editable '.[demo]'
+	touch $@
+
+.venv/dev.stamp: pyproject.toml | .venv/bin/python
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --editable '.[demo,dev]'
+	touch $@ .venv/demo.stamp
+
+clean:
+	rm -rf .venv build dist negbuild-demo ./*.egg-info

@@ -1,0 +1,5 @@
+"""Run negbuild as `python -m negbuild`."""
+
+from negbuild.cli import main
+
+main()

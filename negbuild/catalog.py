@@ -1,0 +1,318 @@
+"""The catalog: what a workspace knows, in one SQLite file. The only module that speaks SQL.
+
+Every method is one transaction: a kill at any moment leaves the catalog before or after it, never between.
+"""
+
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from negbuild.errors import CatalogError, StorageFull, UsageError, WorkspaceBusy
+from negbuild.model import Candidate, Fingerprint, Held, Image, Pair, Role, Skip, SkipReason, Split
+from negbuild.schema import MIGRATIONS
+from negbuild.twins import Drop
+
+_APPLICATION_ID = 0x6E656762  # "negb"
+_PRECEDENCE = (Role.KNOWN, Role.UNSEEN, Role.UNKNOWN)
+_ORIGIN = tuple(field.name for field in fields(Candidate))
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A candidate that was tried: the image it brought with its fingerprint and pairs, or a skip.
+
+    `category` is the candidate's own, made into a name; `sha256` of a duplicate names the image held already.
+    """
+
+    candidate: Candidate
+    query: str
+    outcome: Image | Skip
+    sha256: str | None = None
+    fingerprint: Fingerprint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What came of a candidate before: for the same category (`here`) or another; its skip reason; its image."""
+
+    here: bool
+    reason: SkipReason | None
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many candidates of one category, source and outcome there are; `reason` is None for images."""
+
+    category: str
+    role: Role
+    source: str
+    reason: SkipReason | None
+    number: int
+
+
+@contextmanager
+def writer_lock(path: Path) -> Iterator[None]:
+    """Hold the right to write to a workspace; it ends with the process, however that ends.
+
+    Raises WorkspaceBusy at once where another process has it.
+    """
+    with _explained(path):
+        lock = sqlite3.connect(path, timeout=0, isolation_level=None)
+    try:
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise CatalogError(f"{path}: cannot be locked ({error})") from error
+            raise WorkspaceBusy(f"{path.parent}: another negbuild is working here; wait for it, or stop it") from error
+        yield
+    finally:
+        lock.close()
+
+
+class Catalog:
+    """The rows of a workspace; open it with `Workspace.reading` or `Workspace.writing`."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file at `path`, made if it is not there, and bring its schema up to date.
+
+        Raises CatalogError where it is damaged, not negbuild's, or written by a newer negbuild.
+        """
+        self._path = path
+        with _explained(path):
+            self._connection = sqlite3.connect(path, timeout=10, isolation_level=None)
+        try:
+            with _explained(path):
+                self._migrate()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _migrate(self) -> None:
+        version = self._value("PRAGMA user_version")
+        tables = self._value("SELECT count(*) FROM sqlite_master")
+        if tables and self._value("PRAGMA application_id") != _APPLICATION_ID:
+            raise CatalogError(f"{self._path}: not a negbuild catalog; choose another folder")
+        if version > len(MIGRATIONS):
+            raise CatalogError(
+                f"{self._path}: written by a newer negbuild (schema {version}, this one knows {len(MIGRATIONS)}); "
+                "upgrade negbuild"
+            )
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")  # what is reported as held survives a power cut
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        if version == len(MIGRATIONS):
+            return
+        with self._transaction():
+            for migration in MIGRATIONS[version:]:
+                migration(self._connection.execute)
+            self._connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            self._connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with _explained(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:  # a full disk has rolled back by itself
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        with _explained(self._path):
+            return self._connection.execute(sql, values).fetchall()
+
+    def _value(self, sql: str, *values: object) -> int:
+        return int(self._rows(sql, *values)[0][0])
+
+    def categories(self) -> dict[str, Role]:
+        """All categories and their roles, by name."""
+        return {name: Role(role) for name, role in self._rows("SELECT name, role FROM categories ORDER BY name")}
+
+    def declare(self, category: str, role: Role) -> None:
+        """Add a category, if it is not there yet; raises UsageError where it has another role."""
+        present = self.categories().get(category)
+        if present is None:
+            with self._transaction():
+                self._connection.execute("INSERT INTO categories VALUES (?, ?)", (category, role))
+        elif present is not role:
+            raise UsageError(
+                f"category {category}: is {present} in this workspace and cannot be {role} too; "
+                "choose another --category"
+            )
+
+    def earlier(self, candidate: Candidate) -> Earlier | None:
+        """Find what came of this candidate before, for its own category if it was tried for that, else for another."""
+        rows = self._rows(
+            "SELECT category = ?, reason, sha256 FROM candidates WHERE source = ? AND source_id = ? "
+            "ORDER BY category = ? DESC, sha256 IS NULL LIMIT 1",
+            *(candidate.category, candidate.source, candidate.source_id, candidate.category),
+        )
+        return next((Earlier(here == 1, reason and SkipReason(reason), sha) for here, reason, sha in rows), None)
+
+    def find(self, sha256: str) -> Image | None:
+        """Image with these bytes, if it is held."""
+        rows = self._rows("SELECT sha256, format, width, height, size FROM images WHERE sha256 = ?", sha256)
+        return next((Image(*row) for row in rows), None)
+
+    def settle(self, batch: Iterable[Settled], pairs: Iterable[Pair], version: str) -> None:
+        """Write tried candidates, the new images among them with their fingerprints, and the new pairs."""
+        with self._transaction():
+            for settled in batch:
+                self._settle_one(settled, version)
+            self._connection.executemany("INSERT INTO pairs VALUES (?, ?, ?, ?, ?)", map(astuple, pairs))
+
+    def _settle_one(self, settled: Settled, version: str) -> None:
+        outcome, sha256 = settled.outcome, settled.sha256
+        reason, detail = (outcome.reason, outcome.detail) if isinstance(outcome, Skip) else (None, "")
+        if isinstance(outcome, Image):
+            sha256 = outcome.sha256
+            self._connection.execute("INSERT INTO images VALUES (?, ?, ?, ?, ?)", astuple(outcome))
+        if settled.fingerprint:
+            values = (sha256, version, settled.fingerprint.codes, settled.fingerprint.texture)
+            self._connection.execute("INSERT INTO fingerprints VALUES (?, ?, ?, ?)", values)
+        names = [*_ORIGIN, "query", "sha256", "reason", "detail"]
+        self._connection.execute(  # REPLACE: a candidate that failed for now was tried again
+            f"INSERT OR REPLACE INTO candidates ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",  # noqa: S608  names of fields
+            (*astuple(settled.candidate), settled.query, sha256, reason, detail),
+        )
+
+    def unique_count(self, source: str, query: str, category: str | None) -> int:
+        """Images that one crawl brought (for one category, or all) and that are no twins of an earlier image."""
+        return self._value(
+            "SELECT count(*) FROM candidates WHERE source = ? AND query = ? AND category = coalesce(?, category) "
+            "AND reason IS NULL AND sha256 NOT IN (SELECT newer FROM pairs WHERE twins)",
+            *(source, query, category),
+        )
+
+    def skip_reasons(self, source: str, query: str, category: str | None) -> dict[SkipReason, int]:
+        """Skips of one crawl (for one category, or all) by reason, the most frequent first."""
+        rows = self._rows(
+            "SELECT reason, count(*) FROM candidates WHERE source = ? AND query = ? "
+            "AND category = coalesce(?, category) AND reason IS NOT NULL "
+            "GROUP BY reason ORDER BY count(*) DESC, reason",
+            *(source, query, category),
+        )
+        return {SkipReason(reason): number for reason, number in rows}
+
+    def counts(self) -> list[Count]:
+        """All candidates, by category, source and outcome."""
+        rows = self._rows(
+            "SELECT name, role, source, reason, count(*) FROM categories JOIN candidates ON category = name "
+            "GROUP BY name, source, reason ORDER BY role, name, source, reason"
+        )
+        return [
+            Count(name, Role(role), source, SkipReason(reason) if reason else None, number)
+            for name, role, source, reason, number in rows
+        ]
+
+    def images(self, unseen: Collection[str] = ()) -> dict[str, Held]:
+        """All images by SHA-256, in the order they came, as if the categories `unseen` had that role already.
+
+        One that several categories brought counts for the strictest: known before unseen before unknown.
+        """
+        rows = self._rows(
+            f"SELECT i.sha256, i.format, i.width, i.height, i.size, c.category, role, query, "  # noqa: S608  names of fields
+            f"{', '.join('c.' + name for name in _ORIGIN)} FROM images i "
+            "JOIN candidates c USING (sha256) JOIN categories ON c.category = name ORDER BY i.rowid, c.id"
+        )
+        held: dict[str, Held] = {}
+        for sha256, kind, width, height, size, category, role, query, *origin in rows:
+            image = Image(sha256, kind, width, height, size)
+            one = Held(image, category, Role.UNSEEN if category in unseen else Role(role), Candidate(*origin), query)
+            before = held.get(sha256)
+            if before is None or _PRECEDENCE.index(one.role) < _PRECEDENCE.index(before.role):
+                held[sha256] = one
+        return held
+
+    def disputed(self) -> set[str]:
+        """Images that were brought for more than one known category."""
+        rows = self._rows(
+            "SELECT sha256 FROM candidates JOIN categories ON category = name "
+            "WHERE role = 'known' AND sha256 IS NOT NULL GROUP BY sha256 HAVING count(DISTINCT name) > 1"
+        )
+        return {sha256 for (sha256,) in rows}
+
+    def origins(self) -> list[tuple[str, str]]:
+        """Each image with each place it came from: the page, or the address where there is no page."""
+        return self._rows(
+            "SELECT DISTINCT sha256, CASE page WHEN '' THEN url ELSE page END AS place "
+            "FROM candidates WHERE sha256 IS NOT NULL ORDER BY sha256, place"
+        )
+
+    def fingerprints(self, version: str) -> list[tuple[str, Fingerprint]]:
+        """Fingerprints of one version, in the order the images came."""
+        rows = self._rows(
+            "SELECT sha256, codes, texture FROM images JOIN fingerprints USING (sha256) WHERE version = ? "
+            "ORDER BY images.rowid",
+            version,
+        )
+        return [(sha256, Fingerprint(codes, texture)) for sha256, codes, texture in rows]
+
+    def replace_fingerprints(
+        self, batch: Iterable[tuple[str, Fingerprint]], pairs: Iterable[Pair], version: str
+    ) -> None:
+        """Write all fingerprints and pairs anew."""
+        values = [(sha256, version, print_.codes, print_.texture) for sha256, print_ in batch]
+        with self._transaction():
+            self._connection.execute("DELETE FROM fingerprints")
+            self._connection.execute("DELETE FROM pairs")
+            self._connection.executemany("INSERT INTO fingerprints VALUES (?, ?, ?, ?)", values)
+            self._connection.executemany("INSERT INTO pairs VALUES (?, ?, ?, ?, ?)", map(astuple, pairs))
+
+    def pairs(self) -> list[Pair]:
+        """All pairs of images that look alike."""
+        return [
+            Pair(older, newer, distance, orientation, bool(twins))
+            for older, newer, distance, orientation, twins in self._rows(
+                "SELECT older, newer, distance, orientation, twins FROM pairs ORDER BY older, newer"
+            )
+        ]
+
+    def drops(self) -> list[Drop]:
+        """Return the copies that are set aside."""
+        return [Drop(*row) for row in self._rows("SELECT sha256, keeper, distance FROM drops ORDER BY sha256")]
+
+    def replace_drops(self, drops: Iterable[Drop]) -> None:
+        """Set these copies aside, and no others."""
+        with self._transaction():
+            self._connection.execute("DELETE FROM drops")
+            self._connection.executemany("INSERT INTO drops VALUES (?, ?, ?)", map(astuple, drops))
+
+    def assignments(self) -> dict[str, Split]:
+        """Where the last plan put each image."""
+        return {sha: Split(split) for sha, split in self._rows("SELECT sha256, split FROM assignments")}
+
+    def save_plan(self, placed: Mapping[str, Split], unseen: Collection[str]) -> None:
+        """Remember where each image goes (others keep their place), and which categories are held out from now on."""
+        with self._transaction():
+            self._connection.executemany("INSERT OR REPLACE INTO assignments VALUES (?, ?)", placed.items())
+            self._connection.executemany(
+                "UPDATE categories SET role = 'unseen' WHERE name = ?", [(name,) for name in unseen]
+            )
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what SQLite says into an error with a next step."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise StorageFull(f"{path}: no space left; make room and run the same command again") from error
+        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            raise WorkspaceBusy(f"{path}: another program is using the catalog; wait for it, or stop it") from error
+        raise CatalogError(
+            f"{path}: cannot be used ({error}); put back a copy of it, or start in a new folder"
+        ) from error

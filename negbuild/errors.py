@@ -1,0 +1,55 @@
+"""What can go wrong, and the exit code that says so.
+
+NegbuildError             1  unexpected
++-- UsageError            2  a request that cannot be met as it stands
++-- TooFewPictures        3  a source ran dry before the number asked for
++-- SourceError           4  a source refused, failed or is not ready
++-- VerificationFailed    5  a dataset does not keep its promises
++-- CatalogError          1  a catalog that cannot be read
++-- WorkspaceBusy         1  another negbuild is writing
++-- StorageFull           1  no space left
+
+A message reads `subject: fault`, in lower case, without a full stop, followed by the next step where there is one.
+"""
+
+
+class NegbuildError(Exception):
+    """Root of all errors that negbuild raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(NegbuildError):
+    """A request that cannot be met as it stands."""
+
+    exit_code = 2
+
+
+class TooFewPictures(NegbuildError):  # noqa: N818  the name says it
+    """A source ran dry before the number of pictures asked for."""
+
+    exit_code = 3
+
+
+class SourceError(NegbuildError):
+    """A source refused (key, quota, block), cannot be reached, or is not ready."""
+
+    exit_code = 4
+
+
+class VerificationFailed(NegbuildError):  # noqa: N818  the name says it
+    """A dataset does not keep its promises."""
+
+    exit_code = 5
+
+
+class CatalogError(NegbuildError):
+    """A catalog that is damaged, foreign, or newer than this negbuild."""
+
+
+class WorkspaceBusy(NegbuildError):  # noqa: N818  the name says it
+    """Another negbuild is writing to the workspace."""
+
+
+class StorageFull(NegbuildError):  # noqa: N818  the name says it
+    """No space is left where negbuild writes."""

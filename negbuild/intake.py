@@ -1,0 +1,93 @@
+"""Where candidates that were tried become images and skips: compared, stored, recorded, all or nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from negbuild.catalog import Catalog, Settled
+from negbuild.fingerprint import VERSION, fingerprints
+from negbuild.model import Candidate, Fingerprint, Skip, SkipReason
+from negbuild.picture import Inspection, inspect
+from negbuild.store import Store
+from negbuild.twins import Comparer
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A candidate that was tried, and what came of it; `data` are the bytes of a picture that passed."""
+
+    candidate: Candidate
+    outcome: Inspection | Skip
+    data: bytes = b""
+
+
+def current_fingerprints(catalog: Catalog, store: Store) -> list[tuple[str, Fingerprint]]:
+    """Fingerprints of all images, in the order they came; made anew where an older negbuild made them otherwise."""
+    present = catalog.fingerprints(VERSION)
+    images = catalog.images()
+    if len(present) == len(images):
+        return present
+    made: list[tuple[str, Fingerprint]] = []
+    for sha256, held in images.items():
+        inspected = inspect(store.read(held.image))
+        if isinstance(inspected, Inspection):
+            made.append((sha256, fingerprints([inspected.thumbnail])[0]))
+    catalog.replace_fingerprints(made, Comparer().add(made), VERSION)
+    return made
+
+
+class Taken(NamedTuple):
+    """How many new images came, and how many of them are no twins of an image held before."""
+
+    images: int
+    unique: int
+
+
+class Intake:
+    """Takes arrivals in; knows the fingerprints of everything that is held."""
+
+    def __init__(self, catalog: Catalog, store: Store, query: str) -> None:
+        self._catalog = catalog
+        self._store = store
+        self._query = query
+        self._comparer = Comparer()
+        self._comparer.add(current_fingerprints(catalog, store))
+
+    def settle(self, arrivals: Sequence[Arrival]) -> Taken:
+        """Record arrivals: pictures in the store, images and skips in the catalog."""
+        if not arrivals:
+            return Taken(0, 0)
+        new = self._new(arrivals)
+        prints = dict(zip(new, fingerprints([one.thumbnail for one, _ in new.values()]), strict=True))
+        pairs = self._comparer.add(list(prints.items()))
+        self._store.receive({inspection.image: data for inspection, data in new.values()})
+        settled = []
+        for arrival in arrivals:
+            if isinstance(arrival.outcome, Skip):
+                settled.append(Settled(arrival.candidate, self._query, arrival.outcome))
+                continue
+            image = arrival.outcome.image
+            # The first arrival of its bytes brings the image; the next ones are duplicates of it.
+            if print_ := prints.pop(image.sha256, None):
+                settled.append(Settled(arrival.candidate, self._query, image, image.sha256, print_))
+            else:
+                settled.append(self._duplicate(arrival.candidate, image.sha256))
+        self._catalog.settle(settled, pairs, VERSION)
+        self._store.publish(inspection.image for inspection, _ in new.values())
+        return Taken(len(new), len(new) - len({pair.newer for pair in pairs if pair.twins}))
+
+    def add_origin(self, candidate: Candidate, sha256: str) -> None:
+        """Record that a candidate is one more origin of an image that is held."""
+        self._catalog.settle([self._duplicate(candidate, sha256)], [], VERSION)
+
+    def _new(self, arrivals: Sequence[Arrival]) -> dict[str, tuple[Inspection, bytes]]:
+        """Pictures whose bytes are not held yet, by SHA-256."""
+        return {
+            arrival.outcome.image.sha256: (arrival.outcome, arrival.data)
+            for arrival in arrivals
+            if isinstance(arrival.outcome, Inspection) and not self._catalog.find(arrival.outcome.image.sha256)
+        }
+
+    def _duplicate(self, candidate: Candidate, sha256: str) -> Settled:
+        skip = Skip(SkipReason.DUPLICATE, f"same bytes as {sha256[:12]}")
+        return Settled(candidate, self._query, skip, sha256)

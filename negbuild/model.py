@@ -1,0 +1,181 @@
+"""The words of negbuild as frozen values: what travels between its modules."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+UNKNOWN_LICENSE = "unknown"
+"""A licence that nobody stated; everything else is an SPDX identifier or the source's own name for its terms."""
+
+Progress = Callable[[int, int | None], None]
+"""Told (done, total) as a stage goes on; total is None where nobody knows it."""
+
+
+def no_progress(_done: int, _total: int | None) -> None:
+    """Ignore progress."""
+
+
+class Role(StrEnum):
+    """What a category is to the classifier."""
+
+    KNOWN = "known"
+    UNKNOWN = "unknown"
+    UNSEEN = "unseen"
+
+    @property
+    def negative(self) -> bool:
+        """Whether pictures of this role belong to the negative class."""
+        return self is not Role.KNOWN
+
+
+class SkipReason(StrEnum):
+    """Why a candidate is not held."""
+
+    DUPLICATE = "duplicate"
+    NOT_AN_IMAGE = "not an image"
+    TRUNCATED = "truncated"
+    DAMAGED = "damaged"
+    ANIMATED = "animated"
+    TOO_MANY_BYTES = "over the byte cap"
+    TOO_MANY_PIXELS = "over the pixel cap"
+    TOO_SMALL = "under the minimum side"
+    FLAT = "flat"
+    UNREADABLE = "unreadable"
+    BAD_URL = "not an http address"
+    PRIVATE_ADDRESS = "private address"
+    TOO_MANY_REDIRECTS = "too many redirects"
+    GONE = "gone"
+    REFUSED = "refused"
+    HTTP_ERROR = "http error"
+    THROTTLED = "throttled"
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same candidate may succeed later, so that the next run tries it again."""
+        return self in {
+            SkipReason.THROTTLED,
+            SkipReason.TIMEOUT,
+            SkipReason.UNREACHABLE,
+            SkipReason.UNREADABLE,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a source is asked for.
+
+    `text` is the query of sources that take one, `path` the place of local ones, `limit` how many candidates are
+    wanted (None: all), `base_url` the address of the service, without a slash at its end.
+    """
+
+    text: str = ""
+    path: Path | None = None
+    limit: int | None = None
+    seed: int = 0
+    base_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a service answered to one API call."""
+
+    status: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a source says exists: an address with page, title, author and licence; not fetched yet.
+
+    `source_id` names the picture within its source for ever; `category` is the source's own grouping, if it has one.
+    Sizes are in pixels, before any rotation.
+    """
+
+    source: str
+    source_id: str
+    url: str
+    page: str = ""
+    title: str = ""
+    author: str = ""
+    author_url: str = ""
+    license: str = UNKNOWN_LICENSE
+    license_url: str = ""
+    width: int | None = None
+    height: int | None = None
+    category: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Why a candidate is not held: the reason, and what exactly was seen."""
+
+    reason: SkipReason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """Bytes that negbuild holds: checked, and stored once under their SHA-256 (hex).
+
+    `format` is Pillow's name of the sniffed format; width and height are in pixels, upright.
+    """
+
+    sha256: str
+    format: str
+    width: int
+    height: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """The perceptual descriptor of an image: 192 bits in each of 8 orientations, and how much there is to compare.
+
+    `codes` holds 192 bytes: for each of `fingerprint.ORIENTATIONS` pHash, dHash and vertical dHash, 8 bytes each, most
+    significant first. `texture` is the mean step between neighbouring pixels, in grey levels.
+    """
+
+    codes: bytes
+    texture: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two images that look alike: the one held first, the later one, and how far apart they are.
+
+    `distance` counts differing bits of 192 in the best of the 8 orientations; `orientation` is its index in
+    `fingerprint.ORIENTATIONS`, applied to the later image; `twins` says that the two are copies of each other.
+    """
+
+    older: str
+    newer: str
+    distance: int
+    orientation: int
+    twins: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An image as the catalog knows it: with its category, the role of that, and where it first came from."""
+
+    image: Image
+    category: str
+    role: Role
+    origin: Candidate
+    query: str
+
+
+class Split(StrEnum):
+    """Part of a dataset, in the order of strictness: what has been held out once never goes back to training."""
+
+    TRAIN = "train"
+    VALID = "valid"
+    TEST = "test"
+    UNSEEN = "unseen"
+
+
+NEGATIVE_CLASS = "0_na"
+"""The one class of all negatives; sorts before every letter, so that its index is 0 in every loader."""

@@ -1,0 +1,182 @@
+"""Bytes to a checked picture, and a checked picture to the bytes that every loader reads.
+
+Pure functions: no path, no catalog. A JPEG is decoded once, at the scale the fingerprint needs; that reads every
+byte of its scan, so that a truncated file shows.
+"""
+
+import hashlib
+import struct
+from dataclasses import dataclass
+from io import BytesIO
+
+from PIL import Image as Pillow
+from PIL import ImageOps, ImageStat, UnidentifiedImageError
+
+from negbuild.model import Image, Skip, SkipReason
+
+# The pixel cap below is checked on the header, for each picture; Pillow's own is a process-wide warning.
+Pillow.MAX_IMAGE_PIXELS = None
+
+# Multi-picture JPEG (MPO) is recognised by the JPEG reader itself.
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
+_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
+_DECODE_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    struct.error,
+)
+
+_DRAFT_SIDE = 256  # what libjpeg is asked for at least: costs 2 bits of 64 at most (the tests say so)
+_THUMBNAIL_SIDE = 128
+_FLAT_DEVIATION = 1.0  # grey levels: below it not even a gradient is left
+_LONGEST_SNIFF = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a picture may be: bytes, pixels (read from the header), shorter side in pixels, frames."""
+
+    max_bytes: int = 32 * 2**20
+    max_pixels: int = 64_000_000
+    min_side: int = 64
+    first_frame: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """A picture that passed: its record, and its upright grey thumbnail (shorter side 128 to 255 px, or its own)."""
+
+    image: Image
+    thumbnail: Pillow.Image
+
+
+def inspect(data: bytes, limits: Limits = Limits()) -> Inspection | Skip:
+    """Check one picture: its record and grey thumbnail, or why it is not held."""
+    if len(data) > limits.max_bytes:
+        return Skip(SkipReason.TOO_MANY_BYTES, f"{len(data):,} bytes")
+    try:
+        with Pillow.open(BytesIO(data), formats=_FORMATS) as opened:
+            return _refusal(opened, limits) or _inspected(opened, data)
+    except UnidentifiedImageError:
+        return _not_an_image(data)
+    except _DECODE_ERRORS as error:
+        return _broken(error)
+
+
+def normalised(data: bytes, longer_side: int) -> Pillow.Image:
+    """Decode a checked picture to upright 8-bit RGB, its longer side at most `longer_side` pixels.
+
+    Alpha is composited on white. Raises OSError where the bytes do not decode.
+    """
+    with Pillow.open(BytesIO(data), formats=_FORMATS) as opened:
+        opened.draft("RGB", (longer_side, longer_side))
+        image = _upright(_rgb(opened))
+    image.thumbnail((longer_side, longer_side), Pillow.Resampling.LANCZOS, reducing_gap=3.0)
+    return image
+
+
+def jpeg_bytes(image: Pillow.Image, quality: int) -> bytes:
+    """Encode an RGB image as baseline JPEG with 4:2:0 subsampling and no metadata: the same way for every class."""
+    buffer = BytesIO()
+    clean = Pillow.frombytes("RGB", image.size, image.tobytes())
+    clean.save(buffer, "JPEG", quality=quality, subsampling="4:2:0")
+    return buffer.getvalue()
+
+
+def _refusal(opened: Pillow.Image, limits: Limits) -> Skip | None:
+    width, height = opened.size
+    if width * height > limits.max_pixels:
+        return Skip(SkipReason.TOO_MANY_PIXELS, f"{width} x {height}")
+    if min(width, height) < limits.min_side:
+        return Skip(SkipReason.TOO_SMALL, f"{width} x {height}")
+    frames = getattr(opened, "n_frames", 1)
+    # The further frames of an MPO are other views or previews of one photograph, not a film.
+    if frames > 1 and opened.format != "MPO" and not limits.first_frame:
+        return Skip(SkipReason.ANIMATED, f"{frames} frames")
+    return None
+
+
+def _inspected(opened: Pillow.Image, data: bytes) -> Inspection | Skip:
+    kind, (width, height) = opened.format or "", opened.size
+    opened.seek(0)
+    opened.draft("L", (_DRAFT_SIDE, _DRAFT_SIDE))
+    opened.load()
+    turned = _orientation(opened) >= 5  # noqa: PLR2004  5 to 8 lie on their side: EXIF 2.32, tag 0x0112
+    grey = _upright(_grey(opened))
+    if ImageStat.Stat(grey).stddev[0] < _FLAT_DEVIATION:
+        return Skip(SkipReason.FLAT, f"{width} x {height}")
+    image = Image(
+        sha256=hashlib.sha256(data).hexdigest(),
+        format=kind,
+        width=height if turned else width,
+        height=width if turned else height,
+        size=len(data),
+    )
+    return Inspection(image, grey.reduce(max(1, min(grey.size) // _THUMBNAIL_SIDE)))
+
+
+def _grey(image: Pillow.Image) -> Pillow.Image:
+    return image if image.mode == "L" else _rgb(image).convert("L")
+
+
+def _rgb(image: Pillow.Image) -> Pillow.Image:
+    if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
+        image = _eight_bit(image)
+    if image.has_transparency_data:
+        layers = image.convert("RGBA")
+        image = Pillow.alpha_composite(Pillow.new("RGBA", layers.size, "white"), layers)
+    return image.convert("RGB")
+
+
+def _eight_bit(image: Pillow.Image) -> Pillow.Image:
+    """Scale deep grey to 8 bits; Pillow's own conversion clips at 255, which leaves white."""
+    import numpy as np
+
+    values = np.asarray(image, dtype=np.float64)
+    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    if image.mode == "F":  # floats have no declared range
+        low, high = float(values.min()), float(values.max())
+    else:
+        low, high = 0.0, 65535.0
+    scaled = (values - low) * (255.0 / max(high - low, 1e-12))
+    return Pillow.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
+
+
+def _orientation(image: Pillow.Image) -> int:
+    try:
+        return int(image.getexif().get(0x0112, 1))
+    except _DECODE_ERRORS:  # broken metadata does not make a broken picture
+        return 1
+
+
+def _upright(image: Pillow.Image) -> Pillow.Image:
+    if _orientation(image) == 1:
+        return image
+    return ImageOps.exif_transpose(image)
+
+
+def _broken(error: Exception) -> Skip:
+    text = str(error)
+    cut = isinstance(error, EOFError) or "truncated" in text.lower() or "incomplete" in text.lower()
+    return Skip(SkipReason.TRUNCATED if cut else SkipReason.DAMAGED, text[:200])
+
+
+def _not_an_image(data: bytes) -> Skip:
+    start = data[:_LONGEST_SNIFF].lstrip().lower()
+    if data.startswith(_MAGIC):
+        return Skip(SkipReason.TRUNCATED, "the header is cut off or broken")
+    kinds = {
+        "empty": not start,
+        "HTML page": start.startswith((b"<!doctype html", b"<html")) or b"<head" in start or b"<body" in start,
+        "SVG, a drawing without pixels": b"<svg" in start,
+        "JSON": start[:1] in {b"{", b"["},
+        "HEIC or a film; save it as JPEG first": data[4:8] == b"ftyp",
+    }
+    return Skip(
+        SkipReason.NOT_AN_IMAGE, next((kind for kind, fits in kinds.items() if fits), "no known picture format")
+    )

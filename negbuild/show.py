@@ -1,0 +1,148 @@
+"""Results as text for a person: pure functions from a result to lines. Nothing here prints."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from negbuild.model import Role, Split
+
+if TYPE_CHECKING:  # the stages import numpy and Pillow, and `--help` needs neither
+    from negbuild.proof import Certificate
+    from negbuild.stages.crawl import CrawlResult
+    from negbuild.stages.dedup import DedupResult
+    from negbuild.stages.split import SplitCount, SplitResult
+    from negbuild.stages.status import StatusResult
+    from negbuild.stages.verify import VerifyResult
+
+_MOST_PROBLEMS = 5
+
+Text = TypeVar("Text", bound=str)
+
+
+def reasons(counts: Mapping[Text, int]) -> str:
+    """List reasons with their numbers, such as `5 gone, 2 flat`."""
+    return ", ".join(f"{number:,} {reason}" for reason, number in counts.items())
+
+
+def crawl_lines(result: "CrawlResult", subject: str, role: Role) -> list[str]:
+    """Say what a crawl brought."""
+    skipped = sum(result.skips.values())
+    names = sorted(set(result.categories.values()))
+    where = f"category {names[0]}" if len(names) == 1 else f"{len(names)} categories"
+    copies = f", and {_count(result.copies, 'copy', 'copies')} of pictures held" if result.copies else ""
+    lines = [
+        f"{subject}: {_count(result.unique, 'unique picture')} in {where} ({role}), {result.new:,} of them new{copies}"
+    ]
+    if skipped:
+        lines.append(f"skipped {skipped:,}: {reasons(result.skips)}")
+    return lines
+
+
+def status_lines(result: "StatusResult") -> list[str]:
+    """Say what a workspace holds."""
+    skipped = sum(result.skips.values())
+    rows = [
+        (one.name, str(one.role), f"{one.images:,}", f"{one.copies:,}", reasons(one.sources))
+        for one in result.categories
+    ]
+    lines = table(("category", "role", "pictures", "copies", "from"), rows) if rows else ["no pictures yet"]
+    lines += ["", f"{result.candidates:,} candidates = {result.images:,} images + {skipped:,} skips"]
+    if skipped:
+        lines.append(f"skipped: {reasons(result.skips)}")
+    if result.splits:
+        lines.append(f"planned: {reasons({str(split): number for split, number in result.splits.items()})}")
+    return lines
+
+
+def dedup_lines(result: "DedupResult") -> list[str]:
+    """Say which copies were found."""
+    lines = [
+        (
+            f"{_count(result.images, 'picture')}: {_count(result.twins, 'pair')} of twins, "
+            f"{_count(len(result.dropped), 'copy', 'copies')} set aside, the best of each kept; nothing is deleted"
+        ),
+        f"{_count(result.groups, 'group')} of look-alikes, which a split never divides",
+    ]
+    if result.plain:
+        lines.append(f"{_count(result.plain, 'picture')} with too little in them to compare: only equal bytes count")
+    if result.conflicts:
+        lines.append(
+            f"{_count(result.conflicts, 'conflict')}: copies of one picture with different labels, left out of splits"
+        )
+    return lines
+
+
+def split_lines(result: "SplitResult") -> list[str]:
+    """Draw the tree with its numbers, and say what was left out and what is proven."""
+    folders: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for count in result.counts:
+        folders[count.split][count.class_name] += count.number
+    splits = [str(split) for split in Split if split in folders]
+    classes = sorted({name for counts in folders.values() for name in counts})
+    widths = [max(len(name), *(len(f"{folders[split][name]:,}") for split in splits)) for name in classes]
+    lines = [f"{result.dataset}/"]
+    for split in splits:
+        branch = "└──" if split == splits[-1] else "├──"
+        counts = "   ".join(
+            f"{name}/ {folders[split][name]:>{width},}" for name, width in zip(classes, widths, strict=True)
+        )
+        lines.append(f"{branch} {split + '/':<8} {counts}".rstrip())
+    lines += ["", *_role_lines(result.counts)]
+    if result.omitted:
+        lines.append(f"left out: {reasons(dict(sorted(result.omitted.items())))}")
+    if result.moves:
+        lines.append(f"moved to a stricter split by a new twin: {_count(len(result.moves), 'picture')}")
+    if Split.UNSEEN not in folders:
+        lines.append("no unseen category: nothing measures what the classifier does with things it never saw")
+    return [*lines, certificate_line(result.certificate)]
+
+
+def _role_lines(counts: Sequence["SplitCount"]) -> list[str]:
+    splits = [str(split) for split in Split if any(count.split == split for count in counts)]
+    by_role: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for count in counts:
+        by_role[count.role][count.split] += count.number
+    rows = [
+        (str(role), *(f"{by_role[role][split]:,}" if by_role[role][split] else "-" for split in splits))
+        for role in Role
+        if role in by_role
+    ]
+    return [*table(("role", *splits), rows), ""]
+
+
+def certificate_line(certificate: "Certificate") -> str:
+    """State what is proven about copies between splits."""
+    if certificate.margin is None:
+        return f"certificate: {certificate.statement}"
+    return (
+        f"certificate: {certificate.statement} ({certificate.compared:,} compared, {certificate.excluded:,} too plain; "
+        f"the nearest pair is {certificate.threshold + certificate.margin} bits apart, of 192)"
+    )
+
+
+def verify_lines(result: "VerifyResult") -> list[str]:
+    """List every promise, and what breaks it."""
+    lines = []
+    for check in result.checks:
+        lines.append(f"{'broken' if check.problems else 'holds '}  {check.promise}")
+        lines += [f"          {problem}" for problem in check.problems[:_MOST_PROBLEMS]]
+        if len(check.problems) > _MOST_PROBLEMS:
+            lines.append(f"          and {len(check.problems) - _MOST_PROBLEMS:,} more")
+    if result.certificate:
+        lines.append(certificate_line(result.certificate))
+    return lines
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lay rows out in columns; numbers stand to the right."""
+    lines = [list(head), *map(list, rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return ["  ".join(_cell(text, width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+
+
+def _cell(text: str, width: int) -> str:
+    return text.rjust(width) if text.replace(",", "").isdigit() or text == "-" else text.ljust(width)
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

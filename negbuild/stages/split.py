@@ -1,0 +1,158 @@
+"""Write the dataset: plan, pictures, records and certificate, in one step or not at all."""
+
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from negbuild import __version__, proof
+from negbuild.errors import UsageError, VerificationFailed
+from negbuild.fingerprint import VERSION
+from negbuild.imagefolder import (
+    CERTIFICATE,
+    LOCK,
+    RECORDS,
+    Look,
+    Row,
+    comparable_files,
+    places,
+    read_manifest,
+    write_json,
+    write_pictures,
+    write_records,
+)
+from negbuild.plan import Move, Omission, Shares
+from negbuild.planner import Planned, plan_workspace
+from negbuild.store import explaining_full_disk
+from negbuild.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class SplitOptions:
+    """How to split: percent of train, valid and test, categories to hold out, seed, and how pictures are written."""
+
+    ratio: Shares = (70, 15, 15)
+    unseen: Sequence[str] = ()
+    seed: int = 0
+    look: Look = field(default_factory=Look)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitCount:
+    """How many pictures of one role a class folder of a split holds."""
+
+    split: str
+    class_name: str
+    role: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class SplitResult:
+    """What was written where, what was left out and why, what moved, and the proof."""
+
+    dataset: Path
+    counts: list[SplitCount]
+    omitted: dict[Omission, int]
+    moves: list[Move]
+    certificate: proof.Certificate
+
+
+def split(workspace: Workspace, out: Path, options: SplitOptions) -> SplitResult:
+    """Write the dataset to the folder `out`, in place of one that negbuild wrote there before.
+
+    Raises UsageError where the split cannot be, or `out` holds anything else; VerificationFailed where copies were
+    found across splits.
+    """
+    with workspace.writing() as catalog:
+        _check_target(out)
+        planned = plan_workspace(catalog, workspace.store, options.ratio, options.seed, options.unseen)
+        draft, former = (out.parent / f".{out.name}.negbuild-{kind}" for kind in ("draft", "former"))
+        _restore(out, draft, former)
+        try:
+            with explaining_full_disk(out):
+                draft.mkdir(parents=True)
+                rows, certificate = _write(workspace, draft, planned, options)
+        except BaseException as error:
+            shutil.rmtree(draft, ignore_errors=True)
+            if isinstance(error, PermissionError):
+                raise UsageError(f"{out}: cannot be written ({error.strerror})") from error
+            raise
+        _exchange(out, draft, former)
+    return SplitResult(
+        dataset=out,
+        counts=[
+            SplitCount(*key, number)
+            for key, number in sorted(Counter((row.split, row.class_name, row.role) for row in rows).items())
+        ],
+        omitted=dict(Counter(planned.plan.omitted.values())),
+        moves=planned.plan.moves,
+        certificate=certificate,
+    )
+
+
+def _write(
+    workspace: Workspace, draft: Path, planned: Planned, options: SplitOptions
+) -> tuple[list[Row], proof.Certificate]:
+    laid = places(planned.held, planned.groups, planned.plan.splits)
+    rows = write_pictures(draft, laid, lambda held: workspace.store.read(held.image), options.look)
+    certificate = proof.certify(draft, comparable_files(rows))
+    if certificate.leaks:
+        leak = certificate.leaks[0]
+        raise VerificationFailed(
+            f"split: {len(certificate.leaks)} pairs of copies across splits, such as {leak.one} and {leak.other} "
+            f"({leak.distance} bits apart); nothing was written"
+        )
+    write_records(draft, rows, _settings(planned, options))
+    write_json(draft / CERTIFICATE, asdict(certificate))
+    return rows, certificate
+
+
+def _settings(planned: Planned, options: SplitOptions) -> dict[str, object]:
+    categories = {held.category: held.role for held in planned.held.values()}
+    return {
+        "negbuild": __version__,
+        "fingerprint": VERSION,
+        "layout": "multiclass",
+        "ratio": list(options.ratio),
+        "seed": options.seed,
+        "longer_side": options.look.longer_side,
+        "jpeg_quality": options.look.quality,
+        "categories": dict(sorted(categories.items())),
+        "left_out": dict(sorted(Counter(planned.plan.omitted.values()).items())),
+    }
+
+
+def _check_target(out: Path) -> None:
+    """Refuse a target in which anything lies that negbuild did not write."""
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise UsageError(f"{out}: is no folder; choose another --out")
+    if not out.exists() or not any(out.iterdir()):
+        return
+    try:
+        written = {row.file for row in read_manifest(out)} | set(RECORDS) if (out / LOCK).is_file() else set()
+    except (OSError, ValueError, TypeError, UnicodeDecodeError):
+        written = set()
+    foreign = sorted(
+        file
+        for path in out.rglob("*")
+        if not path.is_dir() and (file := path.relative_to(out).as_posix()) not in written
+    )
+    if foreign:
+        raise UsageError(f"{out}: holds files that negbuild did not write, such as {foreign[0]}; choose another --out")
+
+
+def _restore(out: Path, draft: Path, former: Path) -> None:
+    """Clear up after a run that was killed: a draft is of no use, a former dataset may have lost its place."""
+    shutil.rmtree(draft, ignore_errors=True)
+    if former.exists() and not out.exists():
+        former.rename(out)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def _exchange(out: Path, draft: Path, former: Path) -> None:
+    if out.exists():
+        out.rename(former)
+    draft.rename(out)
+    shutil.rmtree(former, ignore_errors=True)

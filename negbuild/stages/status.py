@@ -1,0 +1,55 @@
+"""What a workspace holds, in numbers."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+
+from negbuild.model import Role, SkipReason, Split
+from negbuild.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryCount:
+    """One category: its role, its images by the source that brought them, and its copies that are not in use."""
+
+    name: str
+    role: Role
+    images: int
+    copies: int
+    sources: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusResult:
+    """Counts of a workspace. Candidates are images plus skips, always; `splits` is the last plan."""
+
+    candidates: int
+    images: int
+    skips: dict[SkipReason, int]
+    categories: list[CategoryCount]
+    splits: dict[Split, int]
+
+
+def status(workspace: Workspace) -> StatusResult:
+    """Count what is held; other processes may write meanwhile."""
+    with workspace.reading() as catalog:
+        counts, held = catalog.counts(), catalog.images()
+        dropped = Counter(held[drop.sha256].category for drop in catalog.drops())
+        splits = Counter(catalog.assignments().values())
+        roles = catalog.categories()
+    skips: Counter[SkipReason] = Counter()
+    sources: dict[str, Counter[str]] = defaultdict(Counter)
+    for count in counts:
+        if count.reason is None:
+            sources[count.category][count.source] += count.number
+        else:
+            skips[count.reason] += count.number
+    return StatusResult(
+        candidates=sum(count.number for count in counts),
+        images=len(held),
+        skips=dict(skips.most_common()),
+        categories=[
+            CategoryCount(name, role, sources[name].total(), dropped[name], dict(sources[name]))
+            for name, role in sorted(roles.items(), key=lambda entry: (list(Role).index(entry[1]), entry[0]))
+        ],
+        splits={split: splits[split] for split in Split if splits[split]},
+    )

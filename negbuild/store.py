@@ -1,0 +1,103 @@
+"""The store: every picture once, under its SHA-256, in `images/`.
+
+A picture is written to `images/incoming/` and flushed to the disk, then the catalog commits its row, then it moves to
+its place. So a row never lacks its bytes, and a file at its place never lacks its row, at whatever moment a kill or a
+power cut comes; `recover` finishes or clears what was left between.
+"""
+
+import errno
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from negbuild.errors import StorageFull
+from negbuild.model import Image
+
+_EXTENSIONS = {"JPEG": "jpg", "MPO": "jpg", "JPEG2000": "jp2", "TIFF": "tif"}
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def explaining_full_disk(path: Path) -> Iterator[None]:
+    """Turn the system's "no space" into StorageFull, with the next step."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_SPACE:
+            raise StorageFull(f"{path}: no space left; make room and run the same command again") from error
+        raise
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a new file and flush it to the disk; what is half-written is removed."""
+    try:
+        with path.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def flush_folder(path: Path) -> None:
+    """Flush the names in a folder to the disk, where the system can."""
+    if os.name == "posix":
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+class Store:
+    """The pictures of a workspace."""
+
+    def __init__(self, root: Path) -> None:
+        """Use the folder `root`."""
+        self._root = root
+        self._incoming = root / "incoming"
+
+    def make(self) -> None:
+        """Make the folders, if they are not there."""
+        self._incoming.mkdir(parents=True, exist_ok=True)
+
+    def path(self, image: Image) -> Path:
+        """Place of an image; its extension is that of the sniffed format."""
+        return self._root / image.sha256[:2] / self._name(image)
+
+    def read(self, image: Image) -> bytes:
+        """Bytes of an image as they came."""
+        return self.path(image).read_bytes()
+
+    def receive(self, batch: Mapping[Image, bytes]) -> None:
+        """Take the bytes of images in, durably, but not yet at their places."""
+        with explaining_full_disk(self._root):
+            for image, data in batch.items():
+                write_durably(self._incoming / self._name(image), data)
+            flush_folder(self._incoming)
+
+    def publish(self, images: Iterable[Image]) -> None:
+        """Move received images, whose rows are committed by now, to their places."""
+        folders = {self._incoming}
+        for image in images:
+            place = self.path(image)
+            place.parent.mkdir(exist_ok=True)
+            (self._incoming / self._name(image)).replace(place)
+            folders.add(place.parent)
+        for folder in sorted(folders):
+            flush_folder(folder)
+
+    def recover(self, find: Callable[[str], Image | None]) -> None:
+        """Finish what an earlier run left: publish what has a row (found by SHA-256), remove what has none."""
+        for file in sorted(self._incoming.iterdir()):
+            image = find(file.stem)
+            if image and image.size == file.stat().st_size:
+                self.publish([image])
+            else:
+                file.unlink()
+
+    @staticmethod
+    def _name(image: Image) -> str:
+        return f"{image.sha256}.{_EXTENSIONS.get(image.format, image.format.lower())}"

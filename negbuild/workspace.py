@@ -1,0 +1,110 @@
+"""The folder of a project: its catalog, its pictures, its settings."""
+
+import os
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from negbuild.catalog import Catalog, writer_lock
+from negbuild.errors import UsageError
+from negbuild.store import Store, explaining_full_disk
+
+CATALOG = "catalog.sqlite"
+IMAGES = "images"
+SETTINGS = "negbuild.toml"
+
+_SETTINGS_TEMPLATE = """\
+# Settings of this workspace. The command line wins over the environment, the environment over this file.
+
+# Whom a webmaster may write to; goes into the User-Agent of every request (--contact, NEGBUILD_CONTACT).
+# contact = "you@example.org"
+
+# Percent of train, valid and test (--ratio, NEGBUILD_RATIO).
+# ratio = "70/15/15"
+"""
+
+
+class Workspace:
+    """A project folder; every stage works on one."""
+
+    def __init__(self, root: Path) -> None:
+        """Name the folder; nothing is read or made yet."""
+        self.root = root
+        self.store = Store(root / IMAGES)
+
+    @property
+    def exists(self) -> bool:
+        """Whether the folder is a workspace."""
+        return (self.root / CATALOG).is_file()
+
+    def make(self) -> bool:
+        """Make what is missing of the workspace; return whether there was none. Safe to interrupt and repeat.
+
+        Raises UsageError where something else lies in the way.
+        """
+        new = not self.exists
+        images = self.root / IMAGES
+        if self.root.exists() and not self.root.is_dir():
+            raise UsageError(f"{self.root}: is a file; choose a folder")
+        if new and images.is_dir() and {path.name for path in images.iterdir()} - {"incoming"}:
+            raise UsageError(f"{images}: is not empty, and not negbuild's; run: negbuild init NEW_FOLDER")
+        try:
+            with explaining_full_disk(self.root):
+                self.root.mkdir(parents=True, exist_ok=True)
+                self.store.make()
+                if not (self.root / SETTINGS).exists():
+                    (self.root / SETTINGS).write_text(_SETTINGS_TEMPLATE, encoding="utf-8")
+        except (PermissionError, FileExistsError, NotADirectoryError) as error:
+            raise UsageError(f"{error.filename}: cannot be made ({error.strerror})") from error
+        with self._writing():
+            return new
+
+    @contextmanager
+    def reading(self) -> Iterator[Catalog]:
+        """Open the catalog for looking, while another process may write; raises UsageError where there is none."""
+        self._require()
+        catalog = Catalog(self.root / CATALOG)
+        try:
+            yield catalog
+        finally:
+            catalog.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[Catalog]:
+        """Open the catalog as its only writer, what a killed run left between cleared up.
+
+        Raises WorkspaceBusy where another negbuild is writing, UsageError where there is no workspace.
+        """
+        self._require()
+        with self._writing() as catalog:
+            yield catalog
+
+    @contextmanager
+    def _writing(self) -> Iterator[Catalog]:
+        with writer_lock(self.root / "catalog.lock"):
+            catalog = Catalog(self.root / CATALOG)
+            try:
+                self.store.make()
+                self.store.recover(catalog.find)
+                yield catalog
+            finally:
+                catalog.close()
+
+    def _require(self) -> None:
+        if not self.exists:
+            raise UsageError(f"{self.root}: not a negbuild workspace; run: negbuild init {self.root}")
+
+    def setting(self, name: str) -> str:
+        """Return one setting from the environment, else from negbuild.toml, else nothing."""
+        variable = os.environ.get(f"NEGBUILD_{name.upper()}")
+        return variable if variable is not None else str(self._settings().get(name, ""))
+
+    def _settings(self) -> dict[str, object]:
+        file = self.root / SETTINGS
+        try:
+            return tomllib.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(f"{file}: cannot be read ({error})") from error
