@@ -7,8 +7,9 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from negbuild.errors import NegbuildError
 from negbuild.model import NEGATIVE_CLASS, Held, Role, Split
@@ -167,7 +168,8 @@ def read_manifest(root: Path) -> list[Row]:
         reader = csv.DictReader(stream, strict=True)
         if reader.fieldnames != [field.name for field in fields(Row)]:
             raise ValueError("other columns than negbuild writes")
-        return [replace(Row(**line), width=int(line["width"]), height=int(line["height"])) for line in reader]
+        lines: list[dict[str, Any]] = list(reader)
+        return [Row(**{**line, "width": int(line["width"]), "height": int(line["height"])}) for line in lines]
 
 
 def comparable_files(rows: Iterable[Row]) -> dict[str, list[str]]:

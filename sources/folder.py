@@ -8,6 +8,7 @@ import tempfile
 import threading
 import weakref
 import zipfile
+import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -37,6 +38,9 @@ _PICTURES = (
     ".heif",
     ".svg",
 )
+
+# A damaged, encrypted or unusually packed member; OSError is added by reading itself.
+_ARCHIVE_FAULTS = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, KeyError, RuntimeError)
 
 
 def search(search: Search, web: Web) -> Iterator[Candidate]:  # noqa: ARG001  all sources are asked alike
@@ -124,14 +128,8 @@ class _Archive:
                     raise OSError(f"{name}: no regular file")
                 with stream:
                     return stream.read(size)
-            except (
-                zipfile.BadZipFile,
-                tarfile.TarError,
-                KeyError,
-                RuntimeError,
-                NotImplementedError,
-            ) as error:
-                raise OSError(f"{name}: {error}") from error  # damaged, encrypted, or packed in an unknown way
+            except _ARCHIVE_FAULTS as error:
+                raise OSError(f"{name}: {error}") from error
 
 
 def _close(opened: zipfile.ZipFile | tarfile.TarFile) -> None:

@@ -1,0 +1,187 @@
+"""Real pictures, a real HTTP server and the real command line, for all tests."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+FIXTURES = ROOT.parent / "shared" / "fixtures"
+
+
+def draw_photo(seed: int, size: tuple[int, int] = (160, 120)) -> Image.Image:
+    """Draw a picture with structure at several scales; another seed gives an unrelated one."""
+    random = np.random.default_rng(seed)
+    layers = [
+        np.asarray(
+            Image.fromarray(random.integers(0, 256, (cells, cells, 3), dtype=np.uint8)).resize(
+                size, Image.Resampling.BICUBIC
+            ),
+            dtype=np.float64,
+        )
+        * weight
+        for cells, weight in ((4, 0.5), (11, 0.3), (40, 0.2))
+    ]
+    return Image.fromarray(np.clip(sum(layers), 0, 255).astype(np.uint8))
+
+
+def encode(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:  # noqa: ANN401  Pillow's own
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def photo() -> Callable[..., bytes]:
+    """Make the bytes of a photograph: `photo(seed, size=(w, h), kind="JPEG", **options of Pillow's save)`."""
+
+    def make(seed: int, size: tuple[int, int] = (160, 120), kind: str = "JPEG", **options: Any) -> bytes:  # noqa: ANN401
+        return encode(draw_photo(seed, size), kind, **options)
+
+    return make
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command gave back."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401  whatever the command prints
+        return json.loads(self.out)
+
+
+Negbuild = Callable[..., Finished]
+
+
+def cli_environment(**extra: str) -> dict[str, str]:
+    """Environment of a command: nothing of the person's settings, warnings as errors."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("NEGBUILD_")}
+    return {**kept, "PYTHONWARNINGS": "error", **extra}
+
+
+@pytest.fixture
+def negbuild(tmp_path: Path) -> Negbuild:
+    """Run the real command line in a process of its own, in the test's folder: `negbuild("split", "--json")`."""
+
+    def run(*arguments: object, env: Mapping[str, str] | None = None, timeout: float = 120) -> Finished:
+        done = subprocess.run(
+            [sys.executable, "-m", "negbuild", *map(str, arguments)],
+            cwd=tmp_path,
+            env=cli_environment(**(env or {})),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the server answers; `status` 0 closes the connection without a word."""
+
+    body: bytes = b""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+
+
+Route = Reply | Callable[[dict[str, str], int], Reply]
+"""A reply, or what makes one from the query's parameters and how often this path was asked before."""
+
+
+class Server:
+    """A real HTTP server on loopback; `routes` maps paths to replies, `asked` counts requests by path."""
+
+    def __init__(self) -> None:
+        self.routes: dict[str, Route] = {}
+        self.asked: Counter[str] = Counter()
+        self.agents: set[str] = set()
+        self._lock = threading.Lock()
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._http.server_port}"
+        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+    def reply(self, path: str, agent: str) -> Reply:
+        parts = urlsplit(path)
+        with self._lock:
+            before = self.asked[parts.path]
+            self.asked[parts.path] += 1
+            self.agents.add(agent)
+        route = self.routes.get(parts.path, Reply(b"nothing here", 404))
+        return route if isinstance(route, Reply) else route(dict(parse_qsl(parts.query)), before)
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+            wbufsize = -1
+
+            def do_GET(self) -> None:
+                reply = server.reply(self.path, self.headers.get("User-Agent", ""))
+                if reply.delay:
+                    threading.Event().wait(reply.delay)
+                if not reply.status:
+                    self.close_connection = True
+                    return
+                self.send_response(reply.status)
+                for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(reply.body)
+
+            def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  the base class's name
+                """Say nothing."""
+
+            def handle_one_request(self) -> None:
+                try:
+                    super().handle_one_request()
+                except (ConnectionError, TimeoutError):  # the client was killed, or had enough
+                    self.close_connection = True
+
+        return Handler
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    running = Server()
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def fixtures() -> Path:
+    """Recorded answers of the true services, where they are at hand; CI always has them."""
+    if not FIXTURES.is_dir():
+        if os.environ.get("CI"):
+            pytest.fail("the recorded answers are missing in CI")
+        pytest.skip("the recorded answers are not part of this checkout")
+    return FIXTURES
