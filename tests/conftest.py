@@ -185,3 +185,15 @@ def fixtures() -> Path:
             pytest.fail("the recorded answers are missing in CI")
         pytest.skip("the recorded answers are not part of this checkout")
     return FIXTURES
+
+
+@pytest.fixture(scope="session")
+def reply() -> type[Reply]:
+    """Make an answer of the server: `reply(body, status, headers, delay)`."""
+    return Reply
+
+
+@pytest.fixture(scope="session")
+def environment() -> Callable[..., dict[str, str]]:
+    """Make the environment of a command: nothing of the person's settings, warnings as errors."""
+    return cli_environment
