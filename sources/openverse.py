@@ -41,7 +41,7 @@ def _results(answer: Answer) -> dict[str, Any]:
         body = {}
     detail = str(body.get("detail") or "no reason given").rstrip(".") if isinstance(body, dict) else "no reason given"
     match answer.status:
-        case 200 if isinstance(body, dict) and "results" in body:
+        case 200 if isinstance(body, dict) and {"results", "page_count"} <= body.keys():
             return body
         case 200:
             raise SourceError("openverse: the answer has no results in it; is NEGBUILD_OPENVERSE_URL right")

@@ -28,7 +28,7 @@ def _listed(base_url: str, web: Web) -> Iterator[dict[str, Any]]:
             records = json.loads(answer.text) if answer.status == 200 else None  # noqa: PLR2004  HTTP OK
         except ValueError:
             records = None
-        if not isinstance(records, list):
+        if not isinstance(records, list) or not all({"id", "width", "height"} <= record.keys() for record in records):
             raise SourceError(f"picsum: no list of pictures came ({answer.status}); run the same command later")
         yield from records
         if len(records) < _PAGE_SIZE:
