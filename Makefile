@@ -14,10 +14,10 @@ lint: .venv/dev.stamp   ## Style, types, and a README that agrees with the code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/cog --check README.md
+	PATH="$(CURDIR)/$(BIN):$$PATH" cog -P --check README.md
 
 docs: .venv/dev.stamp   ## Write the generated parts of README.md anew
-	$(BIN)/cog -r README.md
+	PATH="$(CURDIR)/$(BIN):$$PATH" cog -P -r README.md
 
 dist: .venv/dev.stamp   ## Build the sdist, and the wheel from it
 	$(BIN)/python -m build

@@ -1,3 +1,63 @@
-"""Build the other half of an image dataset: its negatives, and splits that tell the truth."""
+"""Build the other half of an image dataset: its negatives, and splits that tell the truth.
+
+The public names live in the modules named below, and are imported when they are first used, so that a command that
+needs neither numpy nor Pillow does not wait for them (PEP 562).
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from negbuild.errors import NegbuildError
+    from negbuild.model import Candidate, Image, Role, Search, Skip, SkipReason, Split
+    from negbuild.source import Source, Takes, find_source, source_names
+    from negbuild.stages.crawl import Order, crawl
+    from negbuild.stages.dedup import dedup
+    from negbuild.stages.split import SplitOptions, split
+    from negbuild.stages.status import status
+    from negbuild.stages.verify import verify
+    from negbuild.workspace import Workspace
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Candidate",
+    "Image",
+    "NegbuildError",
+    "Order",
+    "Role",
+    "Search",
+    "Skip",
+    "SkipReason",
+    "Source",
+    "Split",
+    "SplitOptions",
+    "Takes",
+    "Workspace",
+    "crawl",
+    "dedup",
+    "find_source",
+    "source_names",
+    "split",
+    "status",
+    "verify",
+]
+
+_HOMES = {
+    "errors": ["NegbuildError"],
+    "model": ["Candidate", "Image", "Role", "Search", "Skip", "SkipReason", "Split"],
+    "source": ["Source", "Takes", "find_source", "source_names"],
+    "stages.crawl": ["Order", "crawl"],
+    "stages.dedup": ["dedup"],
+    "stages.split": ["SplitOptions", "split"],
+    "stages.status": ["status"],
+    "stages.verify": ["verify"],
+    "workspace": ["Workspace"],
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  any public name
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"negbuild.{module}"), name)
+    raise AttributeError(f"module 'negbuild' has no attribute {name!r}")

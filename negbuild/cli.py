@@ -40,7 +40,8 @@ def run(arguments: Sequence[str] | None, *, hints: bool = True) -> int:
         return error.exit_code
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "negbuild"
-        _say(f"{command}: {error.format_message().rstrip('.')}; run: {command} --help")
+        fault = " ".join(error.format_message().split()).rstrip(".")
+        _say(f"{command}: {fault}; run: {command} --help")
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         _say("negbuild: interrupted; run the same command again to go on")
@@ -152,7 +153,7 @@ def crawl(
 
     \b
     Example:
-      negbuild crawl --query "street food" -n 300
+      negbuild crawl --query "street food" -n 200
       negbuild crawl --source picsum -n 500 --contact you@example.org
     """
     from negbuild.source import find_source

@@ -23,6 +23,6 @@ COMMANDS: list[list[str]] = [
 NEXT = """\
 Now with your own photos:
   negbuild add my-photos/ --category hotdog --role known --workspace hotdogs
-  negbuild crawl --query "street food" -n 300 --workspace hotdogs
+  negbuild crawl --query "street food" -n 200 --workspace hotdogs
   negbuild split --workspace hotdogs
 """

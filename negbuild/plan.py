@@ -28,10 +28,10 @@ Shares = tuple[int, int, int]
 class Omission(StrEnum):
     """Why an image is held and yet in no split."""
 
-    COPY = "copy of a picture in use"
-    CONFLICT = "copy of a picture with another label"
-    NEAR_UNSEEN = "looks like an unseen picture"
-    NEAR_KNOWN = "unseen, and looks like a known picture"
+    COPY = "copies of pictures in use"
+    CONFLICT = "copies of pictures with another label"
+    NEAR_UNSEEN = "like an unseen picture"
+    NEAR_KNOWN = "unseen and like a known picture"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def _require_two_classes(items: list[Item]) -> None:
     if NEGATIVE_CLASS not in trained:
         raise UsageError(
             f"split: {', '.join(sorted(trained))} without negatives to train on, and a classifier trained on one class "
-            'says yes to everything; run: negbuild crawl --query "street food" -n 300'
+            'says yes to everything; run: negbuild crawl --query "street food" -n 200'
         )
 
 

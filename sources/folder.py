@@ -102,7 +102,7 @@ class _Archive:
         try:
             self._open = zipfile.ZipFile(path) if zipfile.is_zipfile(path) else _open_tar(path)
         except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
-            raise UsageError(f"{path}: neither a folder, nor a zip or tar archive ({error})") from error
+            raise UsageError(f"{path}: neither a folder, nor a zip or tar archive that can be read") from error
         except OSError as error:
             raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
         weakref.finalize(self, _close, self._open)

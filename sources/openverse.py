@@ -1,4 +1,4 @@
-"""Openly licensed photographs by search, from Flickr, museums and more; no key needed."""
+"""Openly licensed photographs by search, from Flickr, museums and more; no key, 240 a query."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""`negbuild crawl` and `negbuild add` against a server that speaks Openverse's answers, through the real command line."""
+"""`negbuild crawl` against a server that speaks the services' answers, through the real command line."""
 
 import json
 import signal
@@ -174,8 +174,8 @@ def test_an_exhausted_allowance_is_exit_4_and_keeps_what_came(
     done = negbuild("crawl", "-q", "flower", "-n", 25, "--allow-private", env=openverse.env)
     assert done.code == 4
     assert done.err.splitlines()[-1] == (
-        "negbuild: openverse: the allowance without a key is used up (Request was throttled. Expected available in 3600 "
-        "seconds); run the same command later; 20 of 25 pictures are held"
+        "negbuild: openverse: the allowance without a key is used up (Request was throttled. Expected available in "
+        "3600 seconds); run the same command later; 20 of 25 pictures are held"
     )
     assert server.asked["/v1/images/"] == 2  # a wait of an hour is not waited for, and not asked away
     server.routes["/v1/images/"] = search
@@ -183,7 +183,7 @@ def test_an_exhausted_allowance_is_exit_4_and_keeps_what_came(
     assert (later.code, later.json["new"]) == (0, 5)
 
 
-def test_a_service_that_is_not_there_is_exit_4(negbuild: Negbuild, server: Server) -> None:
+def test_a_service_that_is_not_there_is_exit_4(negbuild: Negbuild) -> None:
     gone = {"NEGBUILD_OPENVERSE_URL": "http://127.0.0.1:9"}
     done = negbuild("crawl", "-q", "flower", "-n", 1, env=gone)
     assert done.code == 4
@@ -239,7 +239,7 @@ def test_a_picture_found_again_for_another_category_is_not_fetched_again_and_cou
 
 
 def test_the_agent_names_itself_and_whom_to_write_to(
-    negbuild: Negbuild, openverse: Openverse, server: Server, photo: Photo, tmp_path: Path
+    negbuild: Negbuild, openverse: Openverse, server: Server, photo: Photo
 ) -> None:
     openverse.add("1.jpg", photo(1))
     openverse.add("2.jpg", photo(2))

@@ -70,7 +70,9 @@ def crawl(
 
 def _check(workspace: Workspace, source: Source, order: Order) -> None:
     if source.takes is Takes.QUERY and not order.search.text.strip():
-        raise UsageError(f"source {source.name}: needs a query; run: negbuild crawl --query {source.example}")
+        raise UsageError(
+            f"source {source.name}: needs a query; run: negbuild crawl --source {source.name} --query {source.example}"
+        )
     if source.takes is Takes.NOTHING and order.search.text:
         raise UsageError(f"source {source.name}: takes no query, its pictures are what they are; leave --query out")
     if source.takes is Takes.PATH and order.search.path is None:

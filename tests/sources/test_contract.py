@@ -129,7 +129,7 @@ def test_every_source_has_recorded_answers_or_is_local() -> None:
 
 
 def test_an_unknown_source_is_told_with_those_there_are() -> None:
-    with pytest.raises(UsageError, match="^source flickrr: unknown; there are .*openverse"):
+    with pytest.raises(UsageError, match=r"^source flickrr: unknown; there are .*openverse"):
         find_source("flickrr")
 
 

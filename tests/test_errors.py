@@ -1,0 +1,199 @@
+"""Bad input gets one line that names the fault and the next step, the right exit code, and changes nothing."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Negbuild = Callable[..., Any]
+Photo = Callable[..., bytes]
+
+
+def say(done: Any) -> str:  # noqa: ANN401
+    """Return the one line of error, after notes and hints."""
+    assert done.err.count("\n") >= 1
+    return str(done.err.splitlines()[-1])
+
+
+def fill(folder: Path, photo: Photo, count: int, first: int = 0) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(first, first + count):
+        (folder / f"{number}.jpg").write_bytes(photo(number))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "line"),
+    [
+        ("add missing --role known", 2, "negbuild: missing: no such file or folder"),
+        ("add empty --role known", 3, "negbuild: empty: holds no pictures"),
+        (
+            "add text.txt --role known",
+            2,
+            "negbuild: {here}/text.txt: neither a folder, nor a zip or tar archive that can be read",
+        ),
+        (
+            "add photos",
+            2,
+            "negbuild add: Missing option '--role'. Choose from: known, unknown, unseen; run: negbuild add --help",
+        ),
+        (
+            "crawl --query x --source flickrr",
+            2,
+            "negbuild: source flickrr: unknown; there are folder, openverse, picsum, samples",
+        ),
+        (
+            "crawl",
+            2,
+            "negbuild: source openverse: needs a query; run: negbuild crawl --source openverse --query flower",
+        ),
+        (
+            "crawl --query x --source picsum",
+            2,
+            "negbuild: source picsum: takes no query, its pictures are what they are; leave --query out",
+        ),
+        (
+            "crawl --query x --source folder",
+            2,
+            "negbuild: source folder: takes a path; run: negbuild add PATH --category NAME --role known",
+        ),
+        (
+            "crawl --query dogs --source samples",
+            2,
+            "negbuild: samples: no photograph named dogs; there are astronaut, brick, camera, cat, coffee, coins, "
+            "grass, gravel, moon, motorcycle, page, rocket, stars, tissue",
+        ),
+        ("crawl --query x -n 0", 2, "negbuild: -n 0: at least one picture must be wanted"),
+        ("status", 2, "negbuild: .: not a negbuild workspace; run: negbuild init ."),
+        ("dedup --workspace empty", 2, "negbuild: empty: not a negbuild workspace; run: negbuild init empty"),
+        ("split --workspace gone", 2, "negbuild: gone: not a negbuild workspace; run: negbuild init gone"),
+        ("split --ratio 70/20", 2, "negbuild: ratio 70/20: needs three parts, train/valid/test, such as 70/15/15"),
+        (
+            "split --ratio 70/20/20",
+            2,
+            "negbuild: ratio 70/20/20: the parts must be at least 1 and add up to 100, such as 70/15/15",
+        ),
+        ("split --size 0", 2, "negbuild: --size 0: at least one pixel must be left"),
+        ("verify dataset", 2, "negbuild: dataset: no such folder; run: negbuild split --out dataset"),
+        ("verify photos", 2, "negbuild: photos: no dataset that negbuild wrote (manifest.csv is missing)"),
+        ("init text.txt", 2, "negbuild: text.txt: is a file; choose a folder"),
+        ("fly", 2, "negbuild: No such command 'fly'; run: negbuild --help"),
+    ],
+)
+def test_one_line_an_exit_code_and_nothing_made(
+    negbuild: Negbuild, tmp_path: Path, photo: Photo, command: str, code: int, line: str
+) -> None:
+    fill(tmp_path / "photos", photo, 1)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.txt").write_text("no picture")
+    done = negbuild(*command.split())
+    assert (done.code, say(done)) == (code, line.replace("{here}", str(tmp_path)))
+    assert done.out == "" or code == 3
+    assert not (tmp_path / "dataset").exists()
+
+
+def test_a_category_has_one_role(negbuild: Negbuild, tmp_path: Path, photo: Photo) -> None:
+    fill(tmp_path / "photos", photo, 2)
+    assert negbuild("add", "photos", "--category", "dog", "--role", "known").code == 0
+    done = negbuild("add", "photos", "--category", "Dog", "--role", "unseen")
+    assert (done.code, say(done)) == (
+        2,
+        "negbuild: category dog: is known in this workspace and cannot be unseen too; choose another --category",
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "held"), [("test tube", "testtube"), ("../x", "x"), ("NUL", "xnul"), ("猫", "u732b"), ("0_na", "x0_na")]
+)
+def test_an_odd_category_is_held_under_a_safe_name_and_that_is_said(
+    negbuild: Negbuild, tmp_path: Path, photo: Photo, given: str, held: str
+) -> None:
+    fill(tmp_path / "photos", photo, 1)
+    done = negbuild("add", "photos", "--category", given, "--role", "known")
+    assert done.code == 0
+    assert f"negbuild: category {given!r} is held as {held}" in done.err.splitlines()
+    assert [one["name"] for one in negbuild("status", "--json").json["categories"]] == [held]
+    assert sorted(path.name for path in tmp_path.parent.iterdir() if path.name == "x") == []
+
+
+def test_a_classifier_needs_two_classes(negbuild: Negbuild, tmp_path: Path, photo: Photo) -> None:
+    fill(tmp_path / "photos", photo, 9)
+    negbuild("add", "photos", "--category", "hotdog", "--role", "known")
+    done = negbuild("split")
+    assert (done.code, say(done)) == (
+        2,
+        "negbuild: split: hotdog without negatives to train on, and a classifier trained on one class says yes to "
+        'everything; run: negbuild crawl --query "street food" -n 200',
+    )
+    negbuild("add", fill(tmp_path / "others", photo, 9, 100), "--category", "street", "--role", "unknown")
+    done = negbuild("split", "--unseen", "street")
+    assert done.code == 2
+    assert negbuild("status", "--json").json["categories"][1]["role"] == "unknown"  # nothing was changed
+
+
+def test_negatives_alone_are_no_dataset(negbuild: Negbuild, tmp_path: Path, photo: Photo) -> None:
+    negbuild("add", fill(tmp_path / "others", photo, 9), "--category", "street", "--role", "unknown")
+    done = negbuild("split")
+    assert (done.code, say(done)) == (
+        2,
+        "negbuild: split: no known pictures, and a classifier needs something to recognise; run: negbuild add PATH "
+        "--category NAME --role known",
+    )
+
+
+def test_two_pictures_cannot_fill_three_splits(negbuild: Negbuild, tmp_path: Path, photo: Photo) -> None:
+    negbuild("add", fill(tmp_path / "photos", photo, 2), "--category", "hotdog", "--role", "known")
+    negbuild("add", fill(tmp_path / "others", photo, 9, 100), "--category", "street", "--role", "unknown")
+    done = negbuild("split")
+    assert (done.code, say(done)) == (
+        2,
+        "negbuild: hotdog: 2 independent pictures cannot fill train, valid and test (copies and look-alikes count "
+        "once); add more",
+    )
+
+
+@pytest.mark.parametrize(
+    ("unseen", "line"),
+    [
+        ("hotdog", "negbuild: category hotdog: is known, and only a negative category can be held out"),
+        ("cat", "negbuild: category cat: not in this workspace; negative categories: street"),
+    ],
+)
+def test_only_a_negative_category_that_is_there_can_be_held_out(
+    negbuild: Negbuild, tmp_path: Path, photo: Photo, unseen: str, line: str
+) -> None:
+    negbuild("add", fill(tmp_path / "photos", photo, 4), "--category", "hotdog", "--role", "known")
+    negbuild("add", fill(tmp_path / "others", photo, 4, 100), "--category", "street", "--role", "unknown")
+    done = negbuild("split", "--unseen", unseen)
+    assert (done.code, say(done)) == (2, line)
+
+
+def test_settings_come_from_the_command_line_then_the_environment_then_the_file(
+    negbuild: Negbuild, tmp_path: Path, photo: Photo
+) -> None:
+    negbuild("add", fill(tmp_path / "photos", photo, 20), "--category", "hotdog", "--role", "known")
+    negbuild("add", fill(tmp_path / "others", photo, 20, 100), "--category", "street", "--role", "unknown")
+
+    def train(*arguments: str, **env: str) -> int:
+        for leftover in ("catalog.sqlite-wal", "catalog.sqlite-shm"):
+            assert not (tmp_path / leftover).exists()
+        catalog = sqlite3.connect(tmp_path / "catalog.sqlite")
+        catalog.execute("DELETE FROM assignments")
+        catalog.commit()
+        catalog.close()
+        counts = negbuild("split", "--json", *arguments, env=env).json["counts"]
+        return sum(one["number"] for one in counts if one["split"] == "train")
+
+    assert train() == 28
+    (tmp_path / "negbuild.toml").write_text('ratio = "80/10/10"\n')
+    assert train() == 32
+    assert train(NEGBUILD_RATIO="60/20/20") == 24
+    assert train("--ratio", "50/25/25", NEGBUILD_RATIO="60/20/20") == 20
+    (tmp_path / "negbuild.toml").write_text("ratio = \n")
+    done = negbuild("split")
+    assert (done.code, say(done)) == (
+        2,
+        "negbuild: negbuild.toml: cannot be read (Invalid value (at line 1, column 9))",
+    )
