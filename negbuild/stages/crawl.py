@@ -1,6 +1,7 @@
 """Ask a source for candidates, and hold the pictures they lead to: exactly as many as wanted, or a reason."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +16,8 @@ from negbuild.web import Manners, Web
 from negbuild.workspace import Workspace
 
 _AT_ONCE = 32  # pictures under way; per host there are fewer, see Manners
+_BATCH = 16  # pictures recorded in one transaction
+_LONGEST_UNSETTLED = 0.5  # seconds that a picture may wait for others to be recorded with
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +134,23 @@ class _Run:
     async def _gather(self, web: Web, manners: Manners, candidates: Iterator[Candidate]) -> None:
         naming: asyncio.Task[Candidate | None] | None = None
         exhausted = False
+        settled_at = time.monotonic()
         while True:
             if naming is None and not exhausted and self._has_room():
                 naming = asyncio.create_task(asyncio.to_thread(next, candidates, None))
-            waiting = {*self._under_way, *([naming] if naming else [])}
+            arrived = [task for task in self._under_way if task.done()]
+            waiting = {*self._under_way, *([naming] if naming else [])} - {*arrived}
+            late = time.monotonic() - settled_at > _LONGEST_UNSETTLED
+            if arrived and (late or not waiting or len(arrived) >= _BATCH):
+                self._settle(arrived)
+                settled_at = time.monotonic()
+                continue
             if not waiting:
                 return
-            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            if naming in done:
+            await asyncio.wait(waiting, timeout=_LONGEST_UNSETTLED, return_when=asyncio.FIRST_COMPLETED)
+            if naming and naming.done():
                 exhausted = not self._take(web, manners, naming)
                 naming = None
-            self._settle([task for task in self._under_way if task in done])
 
     def _take(self, web: Web, manners: Manners, naming: asyncio.Task[Candidate | None]) -> bool:
         """Start on the candidate just named, if it is worth it; return whether there may be more."""
