@@ -298,7 +298,9 @@ def split(
         seed=seed,
         look=Look(longer_side=size),
     )
-    result = stage.split(workspace, workspace.root / "dataset" if out is None else out, options)
+    out = workspace.root / "dataset" if out is None else out
+    with _progress(f"writing {out}") as progress:
+        result = stage.split(workspace, out, options, progress=progress)
     if as_json:
         _print_json(result)
     else:
@@ -318,7 +320,8 @@ def verify(dataset: Path, *, as_json: bool) -> None:
     """
     from negbuild.stages.verify import verify as stage
 
-    result = stage(dataset)
+    with _progress(f"proving {dataset}") as progress:
+        result = stage(dataset, progress=progress)
     if as_json:
         _print_json(result)
     else:

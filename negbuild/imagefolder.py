@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from negbuild.errors import NegbuildError
-from negbuild.model import NEGATIVE_CLASS, Held, Role, Split
+from negbuild.model import NEGATIVE_CLASS, Held, Progress, Role, Split, no_progress
 from negbuild.picture import jpeg_bytes, normalised
 
 MANIFEST = "manifest.csv"
@@ -99,7 +99,9 @@ def places(held: Mapping[str, Held], groups: Mapping[str, str], splits: Mapping[
     return laid
 
 
-def write_pictures(root: Path, laid: Sequence[Place], read: Callable[[Held], bytes], look: Look) -> list[Row]:
+def write_pictures(
+    root: Path, laid: Sequence[Place], read: Callable[[Held], bytes], look: Look, progress: Progress = no_progress
+) -> list[Row]:
     """Write all pictures below `root`, through one normalisation; return their manifest rows, sorted by file."""
     folders = class_folders(place.held.category for place in laid if place.held.role is Role.KNOWN)
 
@@ -117,8 +119,12 @@ def write_pictures(root: Path, laid: Sequence[Place], read: Callable[[Held], byt
             raise NegbuildError(f"{file}: two pictures share the first 48 bits of their SHA-256") from None
         return _row(place, file, name, hashlib.sha256(data).hexdigest(), picture.size)
 
+    rows = []
     with ThreadPoolExecutor() as threads:
-        return sorted(threads.map(write, laid), key=lambda row: row.file)
+        for row in threads.map(write, laid):
+            rows.append(row)
+            progress(len(rows), len(laid))
+    return sorted(rows, key=lambda row: row.file)
 
 
 def _row(place: Place, file: str, class_name: str, file_sha256: str, size: tuple[int, int]) -> Row:

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from negbuild.model import Progress, no_progress
+
 THRESHOLD = 16
 """Bits of 192: at this distance or below, in any of 8 orientations, two pictures are copies."""
 
@@ -60,28 +62,25 @@ class _Sketch:
     texture: float
 
 
-def certify(root: Path, splits: Mapping[str, Sequence[str]]) -> Certificate:
+def certify(root: Path, splits: Mapping[str, Sequence[str]], progress: Progress = no_progress) -> Certificate:
     """Compare all files (relative to `root`) across splits; one file may stand under one split only.
 
     Raises OSError where a file does not decode.
     """
     files = [(file, number) for number, split in enumerate(sorted(splits)) for file in sorted(splits[split])]
+    sketches = []
     with ThreadPoolExecutor() as threads:
-        sketches = list(threads.map(lambda entry: _sketch(root / entry[0]), files))
-    kept = [place for place, sketch in enumerate(sketches) if sketch.texture >= TEXTURE]
-    upright = np.array([_words(sketches[place].hashes[0]) for place in kept], dtype=np.uint64).reshape(-1, 3)
-    owners = np.array([files[place][1] for place in kept])
-    nearest, leaks = [], []
-    for row, place in enumerate(kept):
-        distances = _distances(sketches[place].hashes, upright)[owners != owners[row]]
-        if distances.size:
-            nearest.append(int(distances.min()))
-        others = np.array(kept)[owners != owners[row]]
-        leaks += [
-            Leak(files[place][0], files[other][0], int(distance))
-            for other, distance in zip(others, distances, strict=True)
-            if distance <= THRESHOLD and other > place
-        ]
+        for sketch in threads.map(lambda entry: _sketch(root / entry[0]), files):
+            sketches.append(sketch)
+            progress(len(sketches), len(files))
+    kept = [
+        (file, owner, sketch)
+        for (file, owner), sketch in zip(files, sketches, strict=True)
+        if sketch.texture >= TEXTURE
+    ]
+    nearest, leaks = _across(
+        [file for file, _, _ in kept], [owner for _, owner, _ in kept], [one for _, _, one in kept]
+    )
     return Certificate(
         statement=(
             f"no two compared pictures in different splits are within {THRESHOLD} bits of each other"
@@ -97,6 +96,25 @@ def certify(root: Path, splits: Mapping[str, Sequence[str]]) -> Certificate:
         nearest=_histogram(nearest),
         leaks=leaks,
     )
+
+
+def _across(files: Sequence[str], owners: Sequence[int], sketches: Sequence[_Sketch]) -> tuple[list[int], list[Leak]]:
+    """Compare every file with all files of other owners: its nearest distance, and the pairs that are copies."""
+    upright = np.array([_words(sketch.hashes[0]) for sketch in sketches], dtype=np.uint64).reshape(-1, 3)
+    owned = np.array(owners, dtype=np.int64)
+    nearest: list[int] = []
+    copies: dict[tuple[int, int], int] = {}
+    for place, sketch in enumerate(sketches):
+        foreign = owned != owned[place]
+        if not foreign.any():
+            continue
+        distances = _distances(sketch.hashes, upright)
+        nearest.append(int(distances[foreign].min()))
+        for other in np.flatnonzero(foreign & (distances <= THRESHOLD)):
+            pair = (min(place, int(other)), max(place, int(other)))
+            copies[pair] = min(int(distances[other]), copies.get(pair, THRESHOLD))
+    leaks = [Leak(files[one], files[other], distance) for (one, other), distance in sorted(copies.items())]
+    return nearest, leaks
 
 
 def _sketch(path: Path) -> _Sketch:
@@ -136,7 +154,7 @@ def _gradient(image: Image.Image, axis: int) -> int:
 
 
 def _number(bits: NDArray[np.bool_]) -> int:
-    return int("".join("1" if bit else "0" for bit in bits.ravel()), 2)
+    return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
 def _words(number: int) -> tuple[int, int, int]:

@@ -22,6 +22,7 @@ from negbuild.imagefolder import (
     write_pictures,
     write_records,
 )
+from negbuild.model import Progress, no_progress
 from negbuild.plan import Move, Omission, Shares
 from negbuild.planner import Planned, plan_workspace
 from negbuild.store import explaining_full_disk
@@ -59,7 +60,7 @@ class SplitResult:
     certificate: proof.Certificate
 
 
-def split(workspace: Workspace, out: Path, options: SplitOptions) -> SplitResult:
+def split(workspace: Workspace, out: Path, options: SplitOptions, *, progress: Progress = no_progress) -> SplitResult:
     """Write the dataset to the folder `out`, in place of one that negbuild wrote there before.
 
     Raises UsageError where the split cannot be, or `out` holds anything else; VerificationFailed where copies were
@@ -73,7 +74,7 @@ def split(workspace: Workspace, out: Path, options: SplitOptions) -> SplitResult
         try:
             with explaining_full_disk(out):
                 draft.mkdir(parents=True)
-                rows, certificate = _write(workspace, draft, planned, options)
+                rows, certificate = _write(workspace, draft, planned, options, progress)
         except BaseException as error:
             shutil.rmtree(draft, ignore_errors=True)
             if isinstance(error, PermissionError):
@@ -93,10 +94,10 @@ def split(workspace: Workspace, out: Path, options: SplitOptions) -> SplitResult
 
 
 def _write(
-    workspace: Workspace, draft: Path, planned: Planned, options: SplitOptions
+    workspace: Workspace, draft: Path, planned: Planned, options: SplitOptions, progress: Progress
 ) -> tuple[list[Row], proof.Certificate]:
     laid = places(planned.held, planned.groups, planned.plan.splits)
-    rows = write_pictures(draft, laid, lambda held: workspace.store.read(held.image), options.look)
+    rows = write_pictures(draft, laid, lambda held: workspace.store.read(held.image), options.look, progress)
     certificate = proof.certify(draft, comparable_files(rows))
     if certificate.leaks:
         leak = certificate.leaks[0]

@@ -23,7 +23,7 @@ from negbuild.imagefolder import (
     comparable_files,
     read_manifest,
 )
-from negbuild.model import NEGATIVE_CLASS, Role, Split
+from negbuild.model import NEGATIVE_CLASS, Progress, Role, Split, no_progress
 
 _FILE = re.compile(r"(train|valid|test|unseen)/([a-z0-9_]+)/([a-z][a-z0-9_]*_[0-9a-f]{12})\.jpg")
 
@@ -56,7 +56,7 @@ class _Tree:
     rows: list[Row]
 
 
-def verify(dataset: Path) -> VerifyResult:
+def verify(dataset: Path, *, progress: Progress = no_progress) -> VerifyResult:
     """Check a dataset that negbuild wrote, reading nothing but its files.
 
     Raises UsageError where there is no such dataset.
@@ -81,7 +81,7 @@ def verify(dataset: Path) -> VerifyResult:
     ]
     checks = [Check(promise, list(find(tree))) for promise, find in promises]
     try:
-        certificate = proof.certify(dataset, comparable_files(rows))
+        certificate = proof.certify(dataset, comparable_files(rows), progress)
     except (OSError, ValueError) as error:
         return VerifyResult([*checks, Check("no two twins lie in different splits", [f"unproven: {error}"])], None)
     twins = Check("no two twins lie in different splits", list(_twins(tree, certificate)))
