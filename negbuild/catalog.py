@@ -6,52 +6,31 @@ Every method is one transaction: a kill at any moment leaves the catalog before 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
 from negbuild.errors import CatalogError, StorageFull, UsageError, WorkspaceBusy
-from negbuild.model import Candidate, Fingerprint, Held, Image, Pair, Role, Skip, SkipReason, Split
+from negbuild.model import (
+    Candidate,
+    Count,
+    Drop,
+    Earlier,
+    Fingerprint,
+    Held,
+    Image,
+    Pair,
+    Role,
+    Settled,
+    Skip,
+    SkipReason,
+    Split,
+)
 from negbuild.schema import MIGRATIONS
-from negbuild.twins import Drop
 
 _APPLICATION_ID = 0x6E656762  # "negb"
 _PRECEDENCE = (Role.KNOWN, Role.UNSEEN, Role.UNKNOWN)
 _ORIGIN = tuple(field.name for field in fields(Candidate))
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A candidate that was tried: the image it brought with its fingerprint and pairs, or a skip.
-
-    `category` is the candidate's own, made into a name; `sha256` of a duplicate names the image held already.
-    """
-
-    candidate: Candidate
-    query: str
-    outcome: Image | Skip
-    sha256: str | None = None
-    fingerprint: Fingerprint | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Earlier:
-    """What came of a candidate before: for the same category (`here`) or another; its skip reason; its image."""
-
-    here: bool
-    reason: SkipReason | None
-    sha256: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """How many candidates of one category, source and outcome there are; `reason` is None for images."""
-
-    category: str
-    role: Role
-    source: str
-    reason: SkipReason | None
-    number: int
 
 
 @contextmanager

@@ -3,17 +3,16 @@
 import json
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from negbuild import __version__, show
-from negbuild.errors import NegbuildError, SourceError, TooFewPictures, UsageError, VerificationFailed
-from negbuild.model import Progress, Role, Search, no_progress
+from negbuild import __version__, options, show
+from negbuild.errors import NegbuildError, VerificationFailed
+from negbuild.model import Role, Search
 
 if TYPE_CHECKING:  # `negbuild --help` needs neither Pillow nor numpy
     from negbuild.picture import Limits
@@ -21,9 +20,7 @@ if TYPE_CHECKING:  # `negbuild --help` needs neither Pillow nor numpy
     from negbuild.workspace import Workspace
 
 _INTERRUPTED = 130
-_ROLES = click.Choice([str(role) for role in Role])
-
-Command = Callable[..., None]
+_POSITIVE = click.IntRange(min=1)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -54,33 +51,6 @@ def cli() -> None:
     """Build the other half of an image dataset: its negatives, and splits that tell the truth."""
 
 
-def _workspace_option(command: Command) -> Command:
-    return click.option(
-        "--workspace",
-        "-w",
-        "root",
-        type=click.Path(path_type=Path),
-        default=".",
-        envvar="NEGBUILD_WORKSPACE",
-        help="Folder of the project; else NEGBUILD_WORKSPACE, else the current folder.",
-    )(command)
-
-
-def _json_option(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
-
-
-def _limit_options(command: Command) -> Command:
-    for option in (
-        click.option("--first-frame", is_flag=True, help="Hold the first frame of animated pictures."),
-        click.option("--max-mpixels", default=64.0, show_default=True, help="Largest picture, in million pixels."),
-        click.option("--max-mbytes", default=32.0, show_default=True, help="Largest file, in MiB."),
-        click.option("--min-side", default=64, show_default=True, help="Smallest side of a picture, in pixels."),
-    ):
-        command = option(command)
-    return command
-
-
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=".")
 def init(folder: Path) -> None:
@@ -90,19 +60,23 @@ def init(folder: Path) -> None:
     Example:
       negbuild init hotdogs
     """
-    new = _open(folder).make()
+    from negbuild.workspace import Workspace
+
+    new = Workspace(folder).make()
     _print(f"{folder}: {'a new workspace' if new else 'is a workspace already'}")
     _next("negbuild add PATH --category NAME --role known")
 
 
 @cli.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--role", type=_ROLES, required=True, help="What these pictures are to the classifier.")
+@click.option("--role", type=options.roles, required=True, help="What these pictures are to the classifier.")
 @click.option("--category", help="What they show; else each folder is a category named after it.")
-@_limit_options
-@_workspace_option
-@_json_option
-def add(path: Path, role: str, category: str | None, root: Path, *, as_json: bool, **limits: float) -> None:
+@options.limits
+@options.workspace
+@options.as_json
+def add(
+    path: Path, role: str, category: str | None, workspace: "Workspace", limits: "Limits", *, as_json: bool
+) -> None:
     """Add your own pictures: a folder, an ImageFolder, or a zip or tar archive.
 
     The files stay where they are; the workspace holds copies.
@@ -114,27 +88,34 @@ def add(path: Path, role: str, category: str | None, root: Path, *, as_json: boo
     from negbuild.source import find_source
     from negbuild.stages.crawl import Order, crawl
 
-    order = Order(Search(path=path), category, Role(role), _limits(**limits))
-    workspace = _open(root)
-    with _progress(f"adding {path}") as progress:
+    # The folder's name stands for the query; its path stays on this machine.
+    order = Order(Search(path.resolve().name, path=path), category, Role(role), limits)
+    with options.progress_bar(f"adding {path}") as progress:
         result = crawl(workspace, find_source("folder"), order, progress=progress)
     _show_crawl(result, order, str(path), workspace, as_json=as_json)
-    if not result.unique and not result.skips:
-        raise TooFewPictures(f"{path}: holds no pictures")
 
 
 @cli.command()
 @click.option("--query", "-q", default="", help="What to search for.")
 @click.option("--source", "-s", "name", default="openverse", show_default=True, help="Where; see `negbuild sources`.")
-@click.option("--number", "-n", default=200, show_default=True, help="Unique pictures wanted, earlier runs included.")
+@click.option(
+    "--number",
+    "-n",
+    type=_POSITIVE,
+    default=200,
+    show_default=True,
+    help="Unique pictures wanted, earlier runs included.",
+)
 @click.option("--category", help="Name to hold them under; else the query, or the source.")
-@click.option("--role", type=_ROLES, default="unknown", show_default=True, help="What they are to the classifier.")
+@click.option(
+    "--role", type=options.roles, default="unknown", show_default=True, help="What they are to the classifier."
+)
 @click.option("--seed", default=0, show_default=True, help="Decides the order of sources that draw.")
 @click.option("--contact", help="Whom a webmaster may write to; else NEGBUILD_CONTACT, else negbuild.toml.")
 @click.option("--allow-private", is_flag=True, help="Fetch from private addresses too: your own network.")
-@_limit_options
-@_workspace_option
-@_json_option
+@options.limits
+@options.workspace
+@options.as_json
 def crawl(
     query: str,
     name: str,
@@ -143,11 +124,11 @@ def crawl(
     role: str,
     seed: int,
     contact: str | None,
-    root: Path,
+    workspace: "Workspace",
+    limits: "Limits",
     *,
     allow_private: bool,
     as_json: bool,
-    **limits: float,
 ) -> None:
     """Search a source and hold what it leads to: exactly the number of pictures wanted, or the reasons why not.
 
@@ -160,18 +141,12 @@ def crawl(
     from negbuild.stages import crawl as stage
     from negbuild.web import Manners
 
-    if number < 1:
-        raise UsageError(f"-n {number}: at least one picture must be wanted")
-    source, workspace = find_source(name), _open(root)
-    order = stage.Order(
-        Search(query.strip(), limit=number, seed=seed),
-        category or query.strip() or name,
-        Role(role),
-        _limits(**limits),
-    )
+    source = find_source(name)
+    query = query.strip()
+    order = stage.Order(Search(query, limit=number, seed=seed), category or query or name, Role(role), limits)
     manners = Manners(contact=contact or workspace.setting("contact"), allow_private=allow_private)
     subject = f'{name} "{query}"' if query else name
-    with _progress(subject) as progress:
+    with options.progress_bar(subject) as progress:
         result = stage.crawl(workspace, source, order, manners=manners, progress=progress)
     if source.base_url and not manners.contact:
         _say('negbuild: nobody to write to: name yourself with --contact, or contact = "..." in negbuild.toml')
@@ -179,31 +154,16 @@ def crawl(
 
 
 def _show_crawl(result: "CrawlResult", order: "Order", subject: str, workspace: "Workspace", *, as_json: bool) -> None:
-    if result.made_workspace:
-        _say(f"negbuild: {workspace.root}: a new workspace")
-    for given, held in result.categories.items():
-        if given != held:
-            _say(f"negbuild: category {given!r} is held as {held}")
-    if as_json:
-        _print_json(result)
-    else:
-        _print(*show.crawl_lines(result, subject, order.role))
-    wanted = order.search.limit
-    if result.refusal:
-        kept = f"; {result.unique} of {wanted} pictures are held" if result.unique else ""
-        raise SourceError(f"{result.refusal}{kept}")
-    if wanted is not None and result.unique < wanted:
-        why = show.reasons(result.skips)
-        raise TooFewPictures(
-            f"{subject}: {result.unique} of {wanted} pictures, there are no more{f' ({why})' if why else ''}; "
-            "try another --query or --source"
-        )
-    if not as_json:
-        _next("negbuild dedup")
+    _say(*show.crawl_notes(result, workspace.root))
+    failure = show.crawl_failure(result, subject, order.search.limit)
+    then = "" if failure else "negbuild dedup"
+    _show(result, show.crawl_lines(result, subject, order.role), as_json=as_json, then=then)
+    if failure:
+        raise failure
 
 
 @cli.command()
-@_json_option
+@options.as_json
 def sources(*, as_json: bool) -> None:
     """List every source: what it gives, what it takes, and whether it is ready.
 
@@ -214,17 +174,15 @@ def sources(*, as_json: bool) -> None:
     from negbuild.source import find_source, source_names
 
     found = [find_source(name) for name in source_names()]
-    if as_json:
-        _print_json([{"name": s.name, "takes": s.takes, "missing": s.missing(), "summary": s.summary} for s in found])
-        return
-    rows = [(source.name, source.takes, source.missing() or "ready", source.summary.strip()) for source in found]
-    _print(*show.table(("source", "takes", "ready", "gives"), rows))
+    listed = [{"name": s.name, "takes": s.takes, "missing": s.missing(), "summary": s.summary.strip()} for s in found]
+    rows = [(one["name"], one["takes"], one["missing"] or "ready", one["summary"]) for one in listed]
+    _show(listed, show.table(("source", "takes", "ready", "gives"), rows), as_json=as_json)
 
 
 @cli.command()
-@_workspace_option
-@_json_option
-def status(root: Path, *, as_json: bool) -> None:
+@options.workspace
+@options.as_json
+def status(workspace: "Workspace", *, as_json: bool) -> None:
     """Count what is held, by category, role, source and skip reason.
 
     \b
@@ -233,17 +191,14 @@ def status(root: Path, *, as_json: bool) -> None:
     """
     from negbuild.stages.status import status as stage
 
-    result = stage(_open(root))
-    if as_json:
-        _print_json(result)
-    else:
-        _print(*show.status_lines(result))
+    result = stage(workspace)
+    _show(result, show.status_lines(result), as_json=as_json)
 
 
 @cli.command()
-@_workspace_option
-@_json_option
-def dedup(root: Path, *, as_json: bool) -> None:
+@options.workspace
+@options.as_json
+def dedup(workspace: "Workspace", *, as_json: bool) -> None:
     """Find copies, mirrored and turned ones too, and keep the best of each; nothing is deleted.
 
     \b
@@ -252,12 +207,8 @@ def dedup(root: Path, *, as_json: bool) -> None:
     """
     from negbuild.stages.dedup import dedup as stage
 
-    result = stage(_open(root))
-    if as_json:
-        _print_json(result)
-    else:
-        _print(*show.dedup_lines(result))
-        _next("negbuild split")
+    result = stage(workspace)
+    _show(result, show.dedup_lines(result), as_json=as_json, then="negbuild split")
 
 
 @cli.command()
@@ -265,16 +216,16 @@ def dedup(root: Path, *, as_json: bool) -> None:
 @click.option("--unseen", multiple=True, metavar="CATEGORY", help="Hold this category out of training; repeatable.")
 @click.option("--ratio", help="Percent of train/valid/test; else NEGBUILD_RATIO, negbuild.toml, 70/15/15.")
 @click.option("--seed", default=0, show_default=True, help="Decides which new group goes where.")
-@click.option("--size", default=512, show_default=True, help="Longer side of written pictures at most, in pixels.")
-@_workspace_option
-@_json_option
+@click.option("--size", type=_POSITIVE, default=512, show_default=True, help="Longer side of pictures, in pixels.")
+@options.workspace
+@options.as_json
 def split(
     out: Path | None,
     unseen: tuple[str, ...],
     ratio: str | None,
     seed: int,
     size: int,
-    root: Path,
+    workspace: "Workspace",
     *,
     as_json: bool,
 ) -> None:
@@ -289,28 +240,22 @@ def split(
     from negbuild.plan import parse_ratio
     from negbuild.stages import split as stage
 
-    if size < 1:
-        raise UsageError(f"--size {size}: at least one pixel must be left")
-    workspace = _open(root)
-    options = stage.SplitOptions(
+    how = stage.SplitOptions(
         ratio=parse_ratio(ratio or workspace.setting("ratio") or "70/15/15"),
         unseen=[category_name(category) for category in unseen],
         seed=seed,
         look=Look(longer_side=size),
     )
     out = workspace.root / "dataset" if out is None else out
-    with _progress(f"writing {out}") as progress:
-        result = stage.split(workspace, out, options, progress=progress)
-    if as_json:
-        _print_json(result)
-    else:
-        _print(*show.split_lines(result))
-        _next(shlex.join(["negbuild", "verify", str(result.dataset)]))
+    with options.progress_bar(f"writing {out}") as progress:
+        result = stage.split(workspace, out, how, progress=progress)
+    then = shlex.join(["negbuild", "verify", str(result.dataset)])
+    _show(result, show.split_lines(result), as_json=as_json, then=then)
 
 
 @cli.command()
 @click.argument("dataset", type=click.Path(path_type=Path))
-@_json_option
+@options.as_json
 def verify(dataset: Path, *, as_json: bool) -> None:
     """Read a written dataset again and prove its promises; exit 5 if one is broken.
 
@@ -320,12 +265,9 @@ def verify(dataset: Path, *, as_json: bool) -> None:
     """
     from negbuild.stages.verify import verify as stage
 
-    with _progress(f"proving {dataset}") as progress:
+    with options.progress_bar(f"proving {dataset}") as progress:
         result = stage(dataset, progress=progress)
-    if as_json:
-        _print_json(result)
-    else:
-        _print(*show.verify_lines(result))
+    _show(result, show.verify_lines(result), as_json=as_json)
     broken = sum(bool(check.problems) for check in result.checks)
     if broken:
         raise VerificationFailed(f"{dataset}: {broken} of {len(result.checks)} promises are broken")
@@ -354,53 +296,25 @@ def demo(folder: Path) -> None:
     _print("", NEXT.rstrip())
 
 
-def _open(root: Path) -> "Workspace":
-    from negbuild.workspace import Workspace
-
-    return Workspace(root)
-
-
-def _limits(*, min_side: float, max_mbytes: float, max_mpixels: float, first_frame: float) -> "Limits":
-    from negbuild.picture import Limits
-
-    return Limits(
-        max_bytes=round(max_mbytes * 2**20),
-        max_pixels=round(max_mpixels * 1e6),
-        min_side=int(min_side),
-        first_frame=bool(first_frame),
-    )
-
-
-@contextmanager
-def _progress(label: str) -> Iterator[Progress]:
-    """Show a bar on a terminal, and nothing in a pipe."""
-    if not sys.stderr.isatty():
-        yield no_progress
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label.replace("[", r"\["), total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
 def _print(*lines: str) -> None:
-    for line in lines:
-        click.echo(line)
+    click.echo("\n".join(lines))
 
 
-def _print_json(result: Any) -> None:  # noqa: ANN401  any result of a stage
-    plain = result if isinstance(result, list) else asdict(result)
-    click.echo(json.dumps(plain, indent=2, default=str))
+def _show(result: Any, lines: Sequence[str], *, as_json: bool, then: str = "") -> None:  # noqa: ANN401  of any stage
+    """Print a result as JSON, or as lines for a person with the next useful command."""
+    if as_json:
+        click.echo(json.dumps(result if isinstance(result, list) else asdict(result), indent=2, default=str))
+        return
+    _print(*lines)
+    if then:
+        _next(then)
 
 
 def _next(command: str) -> None:
     if click.get_current_context().obj:
-        click.echo(f"next: {command}", err=True)
+        _say(f"next: {command}")
 
 
-def _say(line: str) -> None:
-    click.echo(line, err=True)
+def _say(*lines: str) -> None:
+    for line in lines:
+        click.echo(line, err=True)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from negbuild.catalog import Catalog, Settled
+from negbuild.catalog import Catalog
 from negbuild.fingerprint import VERSION, fingerprints
-from negbuild.model import Candidate, Fingerprint, Skip, SkipReason
+from negbuild.model import Candidate, Fingerprint, Settled, Skip, SkipReason
 from negbuild.picture import Inspection, inspect
 from negbuild.store import Store
 from negbuild.twins import Comparer

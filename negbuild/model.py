@@ -168,6 +168,49 @@ class Held:
     query: str
 
 
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A copy that is not used, the twin that is kept instead, and how far apart they are."""
+
+    sha256: str
+    keeper: str
+    distance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A candidate that was tried: the image it brought with its fingerprint and pairs, or a skip.
+
+    `category` is the candidate's own, made into a name; `sha256` of a duplicate names the image held already.
+    """
+
+    candidate: Candidate
+    query: str
+    outcome: Image | Skip
+    sha256: str | None = None
+    fingerprint: Fingerprint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What came of a candidate before: for the same category (`here`) or another; its skip reason; its image."""
+
+    here: bool
+    reason: SkipReason | None
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many candidates of one category, source and outcome there are; `reason` is None for images."""
+
+    category: str
+    role: Role
+    source: str
+    reason: SkipReason | None
+    number: int
+
+
 class Split(StrEnum):
     """Part of a dataset, in the order of strictness: what has been held out once never goes back to training."""
 

@@ -2,8 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from negbuild.errors import NegbuildError, SourceError, TooFewPictures
 from negbuild.model import Role, Split
 
 if TYPE_CHECKING:  # the stages import numpy and Pillow, and `--help` needs neither
@@ -36,6 +38,28 @@ def crawl_lines(result: "CrawlResult", subject: str, role: Role) -> list[str]:
     if skipped:
         lines.append(f"skipped {skipped:,}: {reasons(result.skips)}")
     return lines
+
+
+def crawl_notes(result: "CrawlResult", root: Path) -> list[str]:
+    """Say what a crawl did beside holding pictures: a workspace made, a category held under another name."""
+    made = [f"negbuild: {root}: a new workspace"] if result.made_workspace else []
+    names = result.categories.items()
+    return made + [f"negbuild: category {given!r} is held as {held}" for given, held in names if given != held]
+
+
+def crawl_failure(result: "CrawlResult", subject: str, wanted: int | None) -> NegbuildError | None:
+    """Say why a crawl did not give what was wanted, if it did not."""
+    if result.refusal:
+        kept = f"; {result.unique} of {wanted} pictures are held" if result.unique else ""
+        return SourceError(f"{result.refusal}{kept}")
+    if wanted is None:
+        return None if result.unique or result.skips else TooFewPictures(f"{subject}: holds no pictures")
+    if result.unique >= wanted:
+        return None
+    why = f" ({reasons(result.skips)})" if result.skips else ""
+    return TooFewPictures(
+        f"{subject}: {result.unique} of {wanted} pictures, there are no more{why}; try another --query or --source"
+    )
 
 
 def status_lines(result: "StatusResult") -> list[str]:

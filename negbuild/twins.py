@@ -9,9 +9,8 @@ and only equal bytes are the same picture.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
-from negbuild.model import Fingerprint, Held, Pair, Role
+from negbuild.model import Drop, Fingerprint, Held, Pair, Role
 from negbuild.neighbours import Index
 
 TWIN_RADIUS = 16
@@ -73,15 +72,6 @@ def shared(traits: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 def label_of(held: Held) -> str:
     """Return what a classifier is told about an image: its known category, or nothing for a negative."""
     return held.category if held.role is Role.KNOWN else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """A copy that is not used, the twin that is kept instead, and how far apart they are."""
-
-    sha256: str
-    keeper: str
-    distance: int
 
 
 def choose_keepers(images: Mapping[str, Held], pairs: Iterable[Pair]) -> list[Drop]:

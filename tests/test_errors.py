@@ -65,7 +65,11 @@ def fill(folder: Path, photo: Photo, count: int, first: int = 0) -> Path:
             "negbuild: samples: no photograph named dogs; there are astronaut, brick, camera, cat, coffee, coins, "
             "grass, gravel, moon, motorcycle, page, rocket, stars, tissue",
         ),
-        ("crawl --query x -n 0", 2, "negbuild: -n 0: at least one picture must be wanted"),
+        (
+            "crawl --query x -n 0",
+            2,
+            "negbuild crawl: Invalid value for '--number' / '-n': 0 is not in the range x>=1; run: negbuild crawl --help",
+        ),
         ("status", 2, "negbuild: .: not a negbuild workspace; run: negbuild init ."),
         ("dedup --workspace empty", 2, "negbuild: empty: not a negbuild workspace; run: negbuild init empty"),
         ("split --workspace gone", 2, "negbuild: gone: not a negbuild workspace; run: negbuild init gone"),
@@ -75,7 +79,11 @@ def fill(folder: Path, photo: Photo, count: int, first: int = 0) -> Path:
             2,
             "negbuild: ratio 70/20/20: the parts must be at least 1 and add up to 100, such as 70/15/15",
         ),
-        ("split --size 0", 2, "negbuild: --size 0: at least one pixel must be left"),
+        (
+            "split --size 0",
+            2,
+            "negbuild split: Invalid value for '--size': 0 is not in the range x>=1; run: negbuild split --help",
+        ),
         ("verify dataset", 2, "negbuild: dataset: no such folder; run: negbuild split --out dataset"),
         ("verify photos", 2, "negbuild: photos: no dataset that negbuild wrote (manifest.csv is missing)"),
         ("init text.txt", 2, "negbuild: text.txt: is a file; choose a folder"),

@@ -4,8 +4,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from negbuild.intake import current_fingerprints
+from negbuild.model import Drop
 from negbuild.planner import conflicts, group_images
-from negbuild.twins import PLAIN_TEXTURE, Drop, choose_keepers
+from negbuild.twins import PLAIN_TEXTURE, choose_keepers
 from negbuild.workspace import Workspace
 
 
