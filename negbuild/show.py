@@ -91,7 +91,7 @@ def dedup_lines(result: "DedupResult") -> list[str]:
         lines.append(f"{_count(result.plain, 'picture')} with too little in them to compare: only equal bytes count")
     if result.conflicts:
         lines.append(
-            f"{_count(result.conflicts, 'conflict')}: copies of one picture with different labels, left out of splits"
+            f"{_count(result.conflicts, 'conflict')}: copies with different labels; splits use the known one or none"
         )
     return lines
 
@@ -115,7 +115,7 @@ def split_lines(result: "SplitResult") -> list[str]:
     if result.omitted:
         lines.append(f"left out: {reasons(dict(sorted(result.omitted.items())))}")
     if result.moves:
-        lines.append(f"moved to a stricter split by a new twin: {_count(len(result.moves), 'picture')}")
+        lines.append(f"moved to a stricter split: {_count(len(result.moves), 'picture')}")
     if Split.UNSEEN not in folders:
         lines.append("no unseen category: nothing measures what the classifier does with things it never saw")
     return [*lines, certificate_line(result.certificate)]

@@ -23,6 +23,7 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 import requests
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from negbuild import __version__
 from negbuild.errors import SourceError
@@ -189,7 +190,9 @@ class Web:
 
     async def _request(self, url: str) -> tuple[bytes | Skip | str, float | None]:
         """One request: the bytes, a skip, or the address it redirects to; and the wait that the host asked for."""
-        async with self._downloads.get(url, allow_redirects=False) as response:
+        # A signed address must arrive as it was written; only what no address may hold is quoted.
+        address = URL(url, encoded=url.isascii() and " " not in url)
+        async with self._downloads.get(address, allow_redirects=False) as response:
             status = response.status
             if status in _REDIRECTS and "Location" in response.headers:
                 return urljoin(url, response.headers["Location"]), None

@@ -45,6 +45,13 @@ def test_a_picture_comes_whole(server: Server, reply: Reply, photo: Callable[...
     assert fetch(f"{server.url}/a.jpg") == [photo(1)]
 
 
+def test_an_address_arrives_as_it_was_written(server: Server, reply: Reply) -> None:
+    for path in ("/a%2Fb%7E.jpg", "/%C3%A9.jpg", "/a%20b.jpg"):
+        server.routes[path] = lambda query, _: reply(query.get("sig", "").encode())
+    urls = [f"{server.url}/a%2Fb%7E.jpg?sig=x%2By", f"{server.url}/é.jpg?sig=1", f"{server.url}/a b.jpg?sig=2"]
+    assert fetch(*urls) == [b"x+y", b"1", b"2"]
+
+
 @pytest.mark.parametrize(
     ("status", "expected", "tries"),
     [

@@ -28,6 +28,8 @@ from negbuild.planner import Planned, plan_workspace
 from negbuild.store import explaining_full_disk
 from negbuild.workspace import Workspace
 
+_LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}  # what file managers leave; nobody's work
+
 
 @dataclass(frozen=True, slots=True)
 class SplitOptions:
@@ -138,7 +140,7 @@ def _check_target(out: Path) -> None:
     foreign = sorted(
         file
         for path in out.rglob("*")
-        if not path.is_dir() and (file := path.relative_to(out).as_posix()) not in written
+        if not path.is_dir() and (file := path.relative_to(out).as_posix()) not in written and path.name not in _LITTER
     )
     if foreign:
         raise UsageError(f"{out}: holds files that negbuild did not write, such as {foreign[0]}; choose another --out")
