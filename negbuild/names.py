@@ -17,7 +17,7 @@ def category_name(text: str) -> str:
 
     The same text always gives the same name; letters without a Latin base become their code points.
     """
-    plain = "".join(_latin(letter) for letter in unicodedata.normalize("NFKD", text.lower()))
+    plain = "".join(_latin(letter) for letter in unicodedata.normalize("NFKD", text.casefold()))
     name = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:_LONGEST].strip("_")
     if not name:  # emoji and the like are dropped beside letters, and named where there is nothing else
         name = "_".join(f"u{ord(sign):x}" for sign in text if not sign.isspace())[:_LONGEST] or "unnamed"

@@ -28,8 +28,8 @@ Shares = tuple[int, int, int]
 class Omission(StrEnum):
     """Why an image is held and yet in no split."""
 
-    COPY = "copies of pictures in use"
-    CONFLICT = "copies of pictures with another label"
+    COPY = "a copy of one in use"
+    CONFLICT = "a copy with another label"
     NEAR_UNSEEN = "like an unseen picture"
     NEAR_KNOWN = "unseen and like a known picture"
 

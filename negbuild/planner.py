@@ -44,7 +44,7 @@ def plan_workspace(catalog: Catalog, store: Store, ratio: Shares, seed: int, uns
     current_fingerprints(catalog, store)
     held = catalog.images(unseen)
     groups = group_images(catalog, held)
-    left_out = _conflicting(catalog, held) | {drop.sha256: Omission.COPY for drop in catalog.drops()}
+    left_out = _conflicting(catalog, held) | _spare(catalog, held)
     items = [Item(sha256, one.category, one.role, groups[sha256], left_out.get(sha256)) for sha256, one in held.items()]
     plan = plan_split(items, ratio, seed, catalog.assignments())
     catalog.save_plan(plan.placed, unseen)
@@ -62,6 +62,15 @@ def _check_unseen(categories: Mapping[str, Role], unseen: Collection[str]) -> No
 
 def _standing(held: Held) -> tuple[Role, str]:
     return held.role, label_of(held)
+
+
+def _spare(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, Omission]:
+    """Name the copies of which another is used; a category that was held out since needs its own back."""
+    return {
+        drop.sha256: Omission.COPY
+        for drop in catalog.drops()
+        if _standing(held[drop.sha256]) == _standing(held[drop.keeper])
+    }
 
 
 def _conflicting(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, Omission]:

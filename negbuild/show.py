@@ -113,7 +113,8 @@ def split_lines(result: "SplitResult") -> list[str]:
         lines.append(f"{branch} {split + '/':<8} {counts}".rstrip())
     lines += ["", *_role_lines(result.counts)]
     if result.omitted:
-        lines.append(f"left out: {reasons(dict(sorted(result.omitted.items())))}")
+        left_out = (f"{number:,} ({why})" for why, number in sorted(result.omitted.items()))
+        lines.append(f"left out: {', '.join(left_out)}")
     if result.moves:
         lines.append(f"moved to a stricter split: {_count(len(result.moves), 'picture')}")
     if Split.UNSEEN not in folders:

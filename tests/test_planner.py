@@ -1,0 +1,92 @@
+"""The plan of a workspace: what dedup and the roles of categories decide together."""
+
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+Negbuild = Callable[..., Any]
+Photo = Callable[..., bytes]
+
+
+def recoded(data: bytes, quality: int = 50) -> bytes:
+    """Encode a photograph once more, as another site would."""
+    buffer = BytesIO()
+    with Image.open(BytesIO(data)) as image:
+        image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def project(tmp_path: Path, photo: Photo, negbuild: Negbuild) -> Callable[..., None]:
+    """Add a category: its pictures by seed, and further bytes."""
+
+    def add(category: str, role: str, seeds: range, *more: bytes) -> None:
+        folder = tmp_path / category
+        folder.mkdir()
+        for place, data in enumerate([*(photo(seed) for seed in seeds), *more]):
+            (folder / f"{place}.jpg").write_bytes(data)
+        assert negbuild("add", category, "--category", category, "--role", role).code == 0
+
+    return add
+
+
+def rows(tmp_path: Path) -> list[str]:
+    return (tmp_path / "dataset" / "manifest.csv").read_text(encoding="utf-8").splitlines()[1:]
+
+
+def test_a_copy_that_was_set_aside_comes_back_when_its_category_is_held_out(
+    project: Callable[..., None], negbuild: Negbuild, photo: Photo, tmp_path: Path
+) -> None:
+    project("hotdog", "known", range(100, 108))
+    project("street", "unknown", range(200, 212))
+    project("dog", "unknown", range(300, 312), recoded(photo(205)))
+    assert len(negbuild("dedup", "--json").json["dropped"]) == 1
+    done = negbuild("split", "--unseen", "dog", "--json")
+    assert done.json["omitted"] == {"like an unseen picture": 1}
+    unseen = [row for row in rows(tmp_path) if row.startswith("unseen/0_na/")]
+    assert len(unseen) == 13
+    assert all(",dog,unseen," in row for row in unseen)
+    assert sum(",street,unknown," in row for row in rows(tmp_path)) == 11
+    assert negbuild("verify", "dataset").code == 0
+
+
+def test_a_positive_hiding_among_the_negatives_is_a_conflict_and_in_no_split(
+    project: Callable[..., None], negbuild: Negbuild, photo: Photo, tmp_path: Path
+) -> None:
+    project("hotdog", "known", range(100, 108))
+    project("street", "unknown", range(200, 212), recoded(photo(103)))
+    found = negbuild("dedup", "--json").json
+    assert (found["conflicts"], found["dropped"]) == (1, [])
+    assert negbuild("split", "--json").json["omitted"] == {"a copy with another label": 1}
+    assert sum(",hotdog,known," in row for row in rows(tmp_path)) == 8
+    assert sum(",street,unknown," in row for row in rows(tmp_path)) == 12
+
+
+def test_copies_under_two_known_labels_are_used_for_neither(
+    project: Callable[..., None], negbuild: Negbuild, photo: Photo, tmp_path: Path
+) -> None:
+    project("hotdog", "known", range(100, 108))
+    project("burger", "known", range(120, 128), recoded(photo(103)), photo(104))
+    project("street", "unknown", range(200, 212))
+    assert negbuild("split", "--json").json["omitted"] == {"a copy with another label": 3}
+    assert sum(",hotdog,known," in row for row in rows(tmp_path)) == 6
+    assert sum(",burger,known," in row for row in rows(tmp_path)) == 8
+
+
+def test_copies_found_without_dedup_share_a_split(
+    project: Callable[..., None], negbuild: Negbuild, photo: Photo, tmp_path: Path
+) -> None:
+    project("hotdog", "known", range(100, 110), *(recoded(photo(seed)) for seed in range(100, 110)))
+    project("street", "unknown", range(200, 212))
+    assert negbuild("split", "--json").json["omitted"] == {}
+    groups: dict[str, set[str]] = {}
+    for row in rows(tmp_path):
+        split, *_ = row.split(",")[1:]
+        groups.setdefault(row.split(",")[7], set()).add(split)
+    assert len(groups) == 22
+    assert all(len(splits) == 1 for splits in groups.values())
+    assert negbuild("verify", "dataset").code == 0
