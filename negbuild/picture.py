@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from io import BytesIO
 
 from PIL import Image as Pillow
-from PIL import ImageOps, ImageStat, UnidentifiedImageError
+from PIL import ImageStat, UnidentifiedImageError
 
 from negbuild.model import Image, Skip, SkipReason
 
@@ -26,10 +26,24 @@ _DECODE_ERRORS = (
     ValueError,
     EOFError,
     TypeError,
+    RuntimeError,
     LookupError,
     ArithmeticError,
     struct.error,
 )
+
+# EXIF 2.32, tag 0x0112: what brings a picture upright.
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
+    3: Pillow.Transpose.ROTATE_180,
+    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
+    5: Pillow.Transpose.TRANSPOSE,
+    6: Pillow.Transpose.ROTATE_270,
+    7: Pillow.Transpose.TRANSVERSE,
+    8: Pillow.Transpose.ROTATE_90,
+}
+_ON_ITS_SIDE = 5  # from this orientation on, width and height change places
 
 _DRAFT_SIDE = 256  # what libjpeg is asked for at least: costs 2 bits of 64 at most (the tests say so)
 _THUMBNAIL_SIDE = 128
@@ -65,7 +79,7 @@ def inspect(data: bytes, limits: Limits = Limits()) -> Inspection | Skip:
     except UnidentifiedImageError:
         return _not_an_image(data)
     except _DECODE_ERRORS as error:
-        return _broken(error)
+        return _broken(error, data)
 
 
 def normalised(data: bytes, longer_side: int) -> Pillow.Image:
@@ -75,7 +89,8 @@ def normalised(data: bytes, longer_side: int) -> Pillow.Image:
     """
     with Pillow.open(BytesIO(data), formats=_FORMATS) as opened:
         opened.draft("RGB", (longer_side, longer_side))
-        image = _upright(_rgb(opened))
+        opened.load()
+        image = _turned(_rgb(opened), _orientation(opened))
     image.thumbnail((longer_side, longer_side), Pillow.Resampling.LANCZOS, reducing_gap=3.0)
     return image
 
@@ -106,15 +121,15 @@ def _inspected(opened: Pillow.Image, data: bytes) -> Inspection | Skip:
     opened.seek(0)
     opened.draft("L", (_DRAFT_SIDE, _DRAFT_SIDE))
     opened.load()
-    turned = _orientation(opened) >= 5  # noqa: PLR2004  5 to 8 lie on their side: EXIF 2.32, tag 0x0112
-    grey = _upright(_grey(opened))
+    orientation = _orientation(opened)
+    grey = _turned(_grey(opened), orientation)
     if ImageStat.Stat(grey).stddev[0] < _FLAT_DEVIATION:
         return Skip(SkipReason.FLAT, f"{width} x {height}")
     image = Image(
         sha256=hashlib.sha256(data).hexdigest(),
         format=kind,
-        width=height if turned else width,
-        height=width if turned else height,
+        width=height if orientation >= _ON_ITS_SIDE else width,
+        height=width if orientation >= _ON_ITS_SIDE else height,
         size=len(data),
     )
     return Inspection(image, grey.reduce(max(1, min(grey.size) // _THUMBNAIL_SIDE)))
@@ -149,26 +164,27 @@ def _eight_bit(image: Pillow.Image) -> Pillow.Image:
 
 def _orientation(image: Pillow.Image) -> int:
     try:
-        return int(image.getexif().get(0x0112, 1))
+        orientation = image.getexif().get(_ORIENTATION)
     except _DECODE_ERRORS:  # broken metadata does not make a broken picture
         return 1
+    return orientation if orientation in _TURNS else 1
 
 
-def _upright(image: Pillow.Image) -> Pillow.Image:
-    if _orientation(image) == 1:
-        return image
-    return ImageOps.exif_transpose(image)
+def _turned(image: Pillow.Image, orientation: int) -> Pillow.Image:
+    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
 
 
-def _broken(error: Exception) -> Skip:
+def _broken(error: Exception, data: bytes) -> Skip:
     text = str(error)
     cut = isinstance(error, EOFError) or "truncated" in text.lower() or "incomplete" in text.lower()
+    if data.startswith(b"RIFF"):  # WebP: the decoder does not say, but the header states the length
+        cut = cut or len(data) < int.from_bytes(data[4:8], "little") + 8
     return Skip(SkipReason.TRUNCATED if cut else SkipReason.DAMAGED, text[:200])
 
 
 def _not_an_image(data: bytes) -> Skip:
     start = data[:_LONGEST_SNIFF].lstrip().lower()
-    if data.startswith(_MAGIC):
+    if data.startswith(_MAGIC) or data[4:12] in {b"ftypavif", b"ftypavis"}:
         return Skip(SkipReason.TRUNCATED, "the header is cut off or broken")
     kinds = {
         "empty": not start,

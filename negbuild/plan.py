@@ -7,7 +7,7 @@ Rules, in this order:
 3. A group that was placed before stays. Where a new twin bridges two splits, the stricter one wins.
 4. What is left goes where its category lacks most of its share; shares are rounded by largest remainder, and what
    rounding takes from one negative category it gives to the next.
-5. No class is left without a picture in any split.
+5. No class is left without a picture in any split; if need be, training gives one up.
 """
 
 import hashlib
@@ -63,7 +63,8 @@ class Move:
 class Plan:
     """Where each image goes: `splits` for those in use, `omitted` for the others; `moves` against the plan before.
 
-    `placed` also covers the copies that are not in use, so that a later change of keeper moves nothing.
+    `placed` also covers the copies that are not in use, so that a later change of keeper moves nothing. Those left out
+    for other reasons keep the place they had.
     """
 
     splits: dict[str, Split]
@@ -98,7 +99,12 @@ def plan_split(items: Iterable[Item], ratio: Shares, seed: int, previous: Mappin
 
     fixed = {key: split for key, group in used.items() if (split := _fixed(group, groups[key], previous))}
     where = _fill(used, fixed, ratio, seed)
-    placed = {item.sha256: where[key] for key in used for item in groups[key]}
+    placed = {
+        item.sha256: where[key]
+        for key in used
+        for item in groups[key]
+        if omitted.get(item.sha256, Omission.COPY) is Omission.COPY
+    }
     splits = {item.sha256: where[key] for key, group in used.items() for item in group}
     moves = [
         Move(sha, before, after) for sha, after in splits.items() if (before := previous.get(sha, after)) is not after
@@ -199,10 +205,10 @@ def _fill_empty(groups: Mapping[str, list[Item]], where: dict[str, Split], free:
             if count[split]:
                 continue
             spare = [
-                key
-                for key in own
-                if key in free and count[where[key]] > 1 and len({item.class_name for item in groups[key]}) == 1
+                key for key in own if count[where[key]] > 1 and len({item.class_name for item in groups[key]}) == 1
             ]
+            # Only a bridge can empty a split that was filled; then training gives what cannot be had otherwise.
+            spare = [key for key in spare if key in free] or [key for key in spare if where[key] is Split.TRAIN]
             if not spare:
                 raise _too_few(name, len(own))
             where[max(spare, key=lambda key: (count[where[key]], -len(groups[key])))] = split

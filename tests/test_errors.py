@@ -68,7 +68,8 @@ def fill(folder: Path, photo: Photo, count: int, first: int = 0) -> Path:
         (
             "crawl --query x -n 0",
             2,
-            "negbuild crawl: Invalid value for '--number' / '-n': 0 is not in the range x>=1; run: negbuild crawl --help",
+            "negbuild crawl: Invalid value for '--number' / '-n': 0 is not in the range x>=1; run: "
+            "negbuild crawl --help",
         ),
         ("status", 2, "negbuild: .: not a negbuild workspace; run: negbuild init ."),
         ("dedup --workspace empty", 2, "negbuild: empty: not a negbuild workspace; run: negbuild init empty"),
