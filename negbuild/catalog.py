@@ -3,12 +3,13 @@
 Every method is one transaction: a kill at any moment leaves the catalog before or after it, never between.
 """
 
+import shutil
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple, fields
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from negbuild.errors import CatalogError, StorageFull, UsageError, WorkspaceBusy
 from negbuild.model import (
@@ -22,12 +23,14 @@ from negbuild.model import (
     Pair,
     Role,
     Settled,
-    Skip,
     SkipReason,
     Split,
 )
 from negbuild.schema import MIGRATIONS
 
+Row = TypeVar("Row")
+
+_TIGHT = 2**16  # bytes free: below it SQLite fails in many ways, for one reason
 _APPLICATION_ID = 0x6E656762  # "negb"
 _PRECEDENCE = (Role.KNOWN, Role.UNSEEN, Role.UNKNOWN)
 _ORIGIN = tuple(field.name for field in fields(Candidate))
@@ -42,12 +45,8 @@ def writer_lock(path: Path) -> Iterator[None]:
     with _explained(path):
         lock = sqlite3.connect(path, timeout=0, isolation_level=None)
     try:
-        try:
+        with _explained(path):
             lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                raise CatalogError(f"{path}: cannot be locked ({error})") from error
-            raise WorkspaceBusy(f"{path.parent}: another negbuild is working here; wait for it, or stop it") from error
         yield
     finally:
         lock.close()
@@ -64,12 +63,11 @@ class Catalog:
         self._path = path
         with _explained(path):
             self._connection = sqlite3.connect(path, timeout=10, isolation_level=None)
-        try:
-            with _explained(path):
+            try:
                 self._migrate()
-        except BaseException:
-            self._connection.close()
-            raise
+            except BaseException:
+                self._connection.close()
+                raise
 
     def close(self) -> None:
         """Close the file."""
@@ -91,6 +89,7 @@ class Catalog:
         if version == len(MIGRATIONS):
             return
         with self._transaction():
+            version = self._value("PRAGMA user_version")  # another process may have been quicker
             for migration in MIGRATIONS[version:]:
                 migration(self._connection.execute)
             self._connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
@@ -108,16 +107,18 @@ class Catalog:
                     self._connection.execute("ROLLBACK")
                 raise
 
-    def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+    def _read(self, make: Callable[..., Row], sql: str, *values: object) -> list[Row]:
+        """Read rows, each made into a value; one that cannot be is damage."""
         with _explained(self._path):
-            return self._connection.execute(sql, values).fetchall()
+            return [make(*row) for row in self._connection.execute(sql, values)]
 
     def _value(self, sql: str, *values: object) -> int:
-        return int(self._rows(sql, *values)[0][0])
+        return self._read(int, sql, *values)[0]
 
     def categories(self) -> dict[str, Role]:
         """All categories and their roles, by name."""
-        return {name: Role(role) for name, role in self._rows("SELECT name, role FROM categories ORDER BY name")}
+        sql = "SELECT name, role FROM categories ORDER BY name"
+        return dict(self._read(lambda name, role: (name, Role(role)), sql))
 
     def declare(self, category: str, role: Role) -> None:
         """Add a category, if it is not there yet; raises UsageError where it has another role."""
@@ -133,17 +134,18 @@ class Catalog:
 
     def earlier(self, candidate: Candidate) -> Earlier | None:
         """Find what came of this candidate before, for its own category if it was tried for that, else for another."""
-        rows = self._rows(
+        found = self._read(
+            lambda here, reason, sha256: Earlier(here == 1, reason and SkipReason(reason), sha256),
             "SELECT category = ?, reason, sha256 FROM candidates WHERE source = ? AND source_id = ? "
             "ORDER BY category = ? DESC, sha256 IS NULL LIMIT 1",
             *(candidate.category, candidate.source, candidate.source_id, candidate.category),
         )
-        return next((Earlier(here == 1, reason and SkipReason(reason), sha) for here, reason, sha in rows), None)
+        return found[0] if found else None
 
     def find(self, sha256: str) -> Image | None:
         """Image with these bytes, if it is held."""
-        rows = self._rows("SELECT sha256, format, width, height, size FROM images WHERE sha256 = ?", sha256)
-        return next((Image(*row) for row in rows), None)
+        found = self._read(Image, "SELECT sha256, format, width, height, size FROM images WHERE sha256 = ?", sha256)
+        return found[0] if found else None
 
     def settle(self, batch: Iterable[Settled], pairs: Iterable[Pair], version: str) -> None:
         """Write tried candidates, the new images among them with their fingerprints, and the new pairs."""
@@ -154,10 +156,11 @@ class Catalog:
 
     def _settle_one(self, settled: Settled, version: str) -> None:
         outcome, sha256 = settled.outcome, settled.sha256
-        reason, detail = (outcome.reason, outcome.detail) if isinstance(outcome, Skip) else (None, "")
         if isinstance(outcome, Image):
-            sha256 = outcome.sha256
+            sha256, reason, detail = outcome.sha256, None, ""
             self._connection.execute("INSERT INTO images VALUES (?, ?, ?, ?, ?)", astuple(outcome))
+        else:
+            reason, detail = outcome.reason, outcome.detail
         if settled.fingerprint:
             values = (sha256, version, settled.fingerprint.codes, settled.fingerprint.texture)
             self._connection.execute("INSERT INTO fingerprints VALUES (?, ?, ?, ?)", values)
@@ -177,71 +180,72 @@ class Catalog:
 
     def skip_reasons(self, source: str, query: str, category: str | None) -> dict[SkipReason, int]:
         """Skips of one crawl (for one category, or all) by reason, the most frequent first."""
-        rows = self._rows(
-            "SELECT reason, count(*) FROM candidates WHERE source = ? AND query = ? "
-            "AND category = coalesce(?, category) AND reason IS NOT NULL "
-            "GROUP BY reason ORDER BY count(*) DESC, reason",
-            *(source, query, category),
+        sql = (
+            "SELECT reason, count(*) FROM candidates WHERE source = ? AND query = ? AND reason IS NOT NULL "
+            "AND category = coalesce(?, category) GROUP BY reason ORDER BY count(*) DESC, reason"
         )
-        return {SkipReason(reason): number for reason, number in rows}
+        return dict(self._read(lambda reason, number: (SkipReason(reason), number), sql, source, query, category))
 
     def counts(self) -> list[Count]:
         """All candidates, by category, source and outcome."""
-        rows = self._rows(
+        return self._read(
+            lambda name, role, source, reason, number: Count(
+                name, Role(role), source, reason and SkipReason(reason), number
+            ),
             "SELECT name, role, source, reason, count(*) FROM categories JOIN candidates ON category = name "
-            "GROUP BY name, source, reason ORDER BY role, name, source, reason"
+            "GROUP BY name, source, reason ORDER BY role, name, source, reason",
         )
-        return [
-            Count(name, Role(role), source, SkipReason(reason) if reason else None, number)
-            for name, role, source, reason, number in rows
-        ]
 
     def images(self, unseen: Collection[str] = ()) -> dict[str, Held]:
         """All images by SHA-256, in the order they came, as if the categories `unseen` had that role already.
 
         One that several categories brought counts for the strictest: known before unseen before unknown.
         """
-        rows = self._rows(
+        rows = self._read(
+            lambda sha256, kind, width, height, size, category, role, query, *origin: Held(
+                Image(sha256, kind, width, height, size),
+                category,
+                Role.UNSEEN if category in unseen else Role(role),
+                Candidate(*origin),
+                query,
+            ),
             f"SELECT i.sha256, i.format, i.width, i.height, i.size, c.category, role, query, "  # noqa: S608  names of fields
             f"{', '.join('c.' + name for name in _ORIGIN)} FROM images i "
-            "JOIN candidates c USING (sha256) JOIN categories ON c.category = name ORDER BY i.rowid, c.id"
+            "JOIN candidates c USING (sha256) JOIN categories ON c.category = name ORDER BY i.rowid, c.id",
         )
         held: dict[str, Held] = {}
-        for sha256, kind, width, height, size, category, role, query, *origin in rows:
-            image = Image(sha256, kind, width, height, size)
-            one = Held(image, category, Role.UNSEEN if category in unseen else Role(role), Candidate(*origin), query)
-            before = held.get(sha256)
-            if before is None or _PRECEDENCE.index(one.role) < _PRECEDENCE.index(before.role):
-                held[sha256] = one
+        for one in rows:
+            before = held.setdefault(one.image.sha256, one)
+            if _PRECEDENCE.index(one.role) < _PRECEDENCE.index(before.role):
+                held[one.image.sha256] = one
         return held
 
     def disputed(self) -> set[str]:
         """Images that were brought for more than one known category."""
-        rows = self._rows(
+        sql = (
             "SELECT sha256 FROM candidates JOIN categories ON category = name "
             "WHERE role = 'known' AND sha256 IS NOT NULL GROUP BY sha256 HAVING count(DISTINCT name) > 1"
         )
-        return {sha256 for (sha256,) in rows}
+        return set(self._read(str, sql))
 
     def origins(self) -> list[tuple[str, str]]:
         """Each image with each place it came from: the page, or the address where there is no page."""
-        return self._rows(
+        return self._read(
+            lambda sha256, place: (sha256, place),
             "SELECT DISTINCT sha256, CASE page WHEN '' THEN url ELSE page END AS place "
-            "FROM candidates WHERE sha256 IS NOT NULL ORDER BY sha256, place"
+            "FROM candidates WHERE sha256 IS NOT NULL ORDER BY sha256, place",
         )
 
     def fingerprints(self, version: str) -> list[tuple[str, Fingerprint]]:
         """Fingerprints of one version, in the order the images came."""
-        rows = self._rows(
+        return self._read(
+            lambda sha256, codes, texture: (sha256, Fingerprint(codes, texture)),
             "SELECT sha256, codes, texture FROM images JOIN fingerprints USING (sha256) WHERE version = ? "
             "ORDER BY images.rowid",
             version,
         )
-        return [(sha256, Fingerprint(codes, texture)) for sha256, codes, texture in rows]
 
-    def replace_fingerprints(
-        self, batch: Iterable[tuple[str, Fingerprint]], pairs: Iterable[Pair], version: str
-    ) -> None:
+    def renew_fingerprints(self, batch: Iterable[tuple[str, Fingerprint]], pairs: Iterable[Pair], version: str) -> None:
         """Write all fingerprints and pairs anew."""
         values = [(sha256, version, print_.codes, print_.texture) for sha256, print_ in batch]
         with self._transaction():
@@ -252,16 +256,14 @@ class Catalog:
 
     def pairs(self) -> list[Pair]:
         """All pairs of images that look alike."""
-        return [
-            Pair(older, newer, distance, orientation, bool(twins))
-            for older, newer, distance, orientation, twins in self._rows(
-                "SELECT older, newer, distance, orientation, twins FROM pairs ORDER BY older, newer"
-            )
-        ]
+        return self._read(
+            lambda older, newer, distance, orientation, twins: Pair(older, newer, distance, orientation, twins == 1),
+            "SELECT older, newer, distance, orientation, twins FROM pairs ORDER BY older, newer",
+        )
 
     def drops(self) -> list[Drop]:
         """Return the copies that are set aside."""
-        return [Drop(*row) for row in self._rows("SELECT sha256, keeper, distance FROM drops ORDER BY sha256")]
+        return self._read(Drop, "SELECT sha256, keeper, distance FROM drops ORDER BY sha256")
 
     def replace_drops(self, drops: Iterable[Drop]) -> None:
         """Set these copies aside, and no others."""
@@ -271,7 +273,7 @@ class Catalog:
 
     def assignments(self) -> dict[str, Split]:
         """Where the last plan put each image."""
-        return {sha: Split(split) for sha, split in self._rows("SELECT sha256, split FROM assignments")}
+        return dict(self._read(lambda sha, split: (sha, Split(split)), "SELECT sha256, split FROM assignments"))
 
     def save_plan(self, placed: Mapping[str, Split], unseen: Collection[str]) -> None:
         """Remember where each image goes (others keep their place), and which categories are held out from now on."""
@@ -284,14 +286,15 @@ class Catalog:
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turn what SQLite says into an error with a next step."""
+    """Turn what SQLite says, and values that cannot be, into an error with a next step."""
     try:
         yield
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+    except (sqlite3.DatabaseError, ValueError) as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        if code == sqlite3.SQLITE_BUSY:
+            raise WorkspaceBusy(f"{path.parent}: another negbuild is working here; wait for it, or stop it") from error
+        if code == sqlite3.SQLITE_FULL or (code is not None and shutil.disk_usage(path.parent).free < _TIGHT):
             raise StorageFull(f"{path}: no space left; make room and run the same command again") from error
-        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-            raise WorkspaceBusy(f"{path}: another program is using the catalog; wait for it, or stop it") from error
         raise CatalogError(
             f"{path}: cannot be used ({error}); put back a copy of it, or start in a new folder"
         ) from error

@@ -7,9 +7,11 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
+
+from PIL.Image import Image
 
 from negbuild.errors import NegbuildError
 from negbuild.model import NEGATIVE_CLASS, Held, Progress, Role, Split, no_progress
@@ -84,7 +86,13 @@ def class_folders(known: Iterable[str]) -> dict[str, str]:
     if sorted(names, key=by_value) == names:
         return {name: name for name in names}
     width = max(len(digits) for name in names for digits in re.findall(r"\d+", name))
-    return {name: re.sub(r"\d+", lambda run: run[0].zfill(width), name) for name in names}
+    folders: dict[str, str] = {}
+    for name in names:
+        folder = re.sub(r"\d+", lambda run: run[0].zfill(width), name)
+        while folder in folders.values():  # class2 and class02
+            folder += "x"
+        folders[name] = folder
+    return folders
 
 
 def places(held: Mapping[str, Held], groups: Mapping[str, str], splits: Mapping[str, Split]) -> list[Place]:
@@ -109,7 +117,7 @@ def write_pictures(
         name = NEGATIVE_CLASS if place.held.role.negative else folders[place.held.category]
         sha256 = place.held.image.sha256
         file = f"{place.split}/{name}/{place.held.category}_{sha256[:12]}.jpg"
-        picture = normalised(read(place.held), look.longer_side)
+        picture = _picture(place.held, read, look)
         data = jpeg_bytes(picture, look.quality)
         (root / file).parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -125,6 +133,15 @@ def write_pictures(
             rows.append(row)
             progress(len(rows), len(laid))
     return sorted(rows, key=lambda row: row.file)
+
+
+def _picture(held: Held, read: Callable[[Held], bytes], look: Look) -> Image:
+    try:
+        return normalised(read(held), look.longer_side)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise NegbuildError(
+            f"picture {held.image.sha256}: is lost or damaged in the store ({error}); put images/ back from a copy"
+        ) from error
 
 
 def _row(place: Place, file: str, class_name: str, file_sha256: str, size: tuple[int, int]) -> Row:
@@ -172,10 +189,15 @@ def read_manifest(root: Path) -> list[Row]:
     """Read manifest.csv back; raises ValueError where its columns or values are not those of `Row`."""
     with (root / MANIFEST).open(encoding="utf-8", newline="") as stream:
         reader = csv.DictReader(stream, strict=True)
-        if reader.fieldnames != [field.name for field in fields(Row)]:
-            raise ValueError("other columns than negbuild writes")
-        lines: list[dict[str, Any]] = list(reader)
-        return [Row(**{**line, "width": int(line["width"]), "height": int(line["height"])}) for line in lines]
+        try:
+            lines: list[dict[str, Any]] = list(reader)
+        except csv.Error as error:
+            raise ValueError(f"line {reader.line_num}: {error}") from error
+    if reader.fieldnames != [field.name for field in fields(Row)]:
+        raise ValueError("other columns than negbuild writes")
+    if any(None in line or None in line.values() for line in lines):
+        raise ValueError("a row with more or fewer values than columns")
+    return [Row(**{**line, "width": int(line["width"]), "height": int(line["height"])}) for line in lines]
 
 
 def comparable_files(rows: Iterable[Row]) -> dict[str, list[str]]:
@@ -208,11 +230,12 @@ def _credits(rows: Iterable[Row]) -> list[Credit]:
 
 
 def _csv(kind: type[Row] | type[Credit], rows: Iterable[Row | Credit]) -> str:
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, [field.name for field in fields(kind)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    return buffer.getvalue()
+    def line(values: Iterable[object]) -> str:
+        buffer = io.StringIO()
+        csv.writer(buffer).writerow(values)  # ends in CR LF, so that either of them within a value is quoted
+        return buffer.getvalue().removesuffix("\r\n") + "\n"
+
+    return line(field.name for field in fields(kind)) + "".join(line(astuple(row)) for row in rows)
 
 
 def _write(path: Path, text: str) -> None:

@@ -32,7 +32,7 @@ def current_fingerprints(catalog: Catalog, store: Store) -> list[tuple[str, Fing
         inspected = inspect(store.read(held.image))
         if isinstance(inspected, Inspection):
             made.append((sha256, fingerprints([inspected.thumbnail])[0]))
-    catalog.replace_fingerprints(made, Comparer().add(made), VERSION)
+    catalog.renew_fingerprints(made, Comparer().add(made), VERSION)
     return made
 
 

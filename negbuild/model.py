@@ -1,7 +1,7 @@
 """The words of negbuild as frozen values: what travels between its modules."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 
@@ -91,7 +91,8 @@ class Candidate:
     """What a source says exists: an address with page, title, author and licence; not fetched yet.
 
     `source_id` names the picture within its source for ever; `category` is the source's own grouping, if it has one.
-    Sizes are in pixels, before any rotation.
+    Sizes are in pixels, before any rotation. Halves of characters, which services and old file systems give and UTF-8
+    cannot hold, are replaced.
     """
 
     source: str
@@ -106,6 +107,12 @@ class Candidate:
     width: int | None = None
     height: int | None = None
     category: str = ""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, str):
+                object.__setattr__(self, field.name, value.encode("utf-8", "replace").decode())
 
 
 @dataclass(frozen=True, slots=True)

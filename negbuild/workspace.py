@@ -44,6 +44,9 @@ class Workspace:
         Raises UsageError where something else lies in the way.
         """
         new = not self.exists
+        if not new:
+            with self.reading():  # refuses a catalog that is not negbuild's before anything is touched
+                pass
         images = self.root / IMAGES
         if self.root.exists() and not self.root.is_dir():
             raise UsageError(f"{self.root}: is a file; choose a folder")
@@ -55,7 +58,7 @@ class Workspace:
                 self.store.make()
                 if not (self.root / SETTINGS).exists():
                     (self.root / SETTINGS).write_text(_SETTINGS_TEMPLATE, encoding="utf-8")
-        except (PermissionError, FileExistsError, NotADirectoryError) as error:
+        except OSError as error:
             raise UsageError(f"{error.filename}: cannot be made ({error.strerror})") from error
         with self._writing():
             return new
@@ -104,7 +107,7 @@ class Workspace:
         file = self.root / SETTINGS
         try:
             return tomllib.loads(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UsageError(f"{file}: cannot be read ({error})") from error

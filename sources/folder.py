@@ -1,6 +1,7 @@
 """Your own pictures: a folder, a folder of category folders, or a zip or tar archive of either."""
 
 import io
+import lzma
 import os
 import shutil
 import tarfile
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from negbuild.errors import UsageError
 from negbuild.model import Candidate, Search
@@ -40,7 +41,10 @@ _PICTURES = (
 )
 
 # A damaged, encrypted or unusually packed member; OSError is added by reading itself.
-_ARCHIVE_FAULTS = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, KeyError, RuntimeError)
+_ARCHIVE_FAULTS = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
+    *(EOFError, KeyError, RuntimeError),
+)
 
 
 def search(search: Search, web: Web) -> Iterator[Candidate]:  # noqa: ARG001  all sources are asked alike
@@ -56,7 +60,7 @@ def search(search: Search, web: Web) -> Iterator[Candidate]:  # noqa: ARG001  al
         raise UsageError(f"{search.path}: no such file or folder")
     for member, file, inside in found:
         if member.name.lower().endswith(_PICTURES) and not any(part.startswith((".", "__")) for part in member.parts):
-            url = file.as_uri() + (f"#{quote(inside)}" if inside else "")
+            url = file.as_uri() + (f"#{quote(os.fsencode(inside))}" if inside else "")
             yield Candidate(
                 source="folder",
                 source_id=f"{url}@{_changed(file)}",  # a file that was edited is another picture
@@ -69,10 +73,10 @@ def search(search: Search, web: Web) -> Iterator[Candidate]:  # noqa: ARG001  al
 def read(candidate: Candidate, max_bytes: int) -> bytes:
     """Read one file of a folder or archive, `max_bytes` + 1 at most; raises OSError where that fails."""
     parts = urlsplit(candidate.url)
-    file, inside = Path(unquote(parts.path)), unquote(parts.fragment)
+    file, inside = (os.fsdecode(unquote_to_bytes(part)) for part in (parts.path, parts.fragment))
     if inside:
-        return _archive(file, _changed(file)).read(inside, max_bytes + 1)
-    with file.open("rb") as stream:
+        return _archive(Path(file), _changed(Path(file))).read(inside, max_bytes + 1)
+    with Path(file).open("rb") as stream:
         return stream.read(max_bytes + 1)
 
 
@@ -101,19 +105,16 @@ class _Archive:
         self._open: zipfile.ZipFile | tarfile.TarFile
         try:
             self._open = zipfile.ZipFile(path) if zipfile.is_zipfile(path) else _open_tar(path)
-        except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+            weakref.finalize(self, _close, self._open)
+            self._names = _zip_names(self._open) if isinstance(self._open, zipfile.ZipFile) else _tar_names(self._open)
+        except _ARCHIVE_FAULTS as error:
             raise UsageError(f"{path}: neither a folder, nor a zip or tar archive that can be read") from error
         except OSError as error:
             raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
-        weakref.finalize(self, _close, self._open)
 
     def names(self) -> list[str]:
         """Names of the regular files, in the order of the archive, without those that point out of it."""
-        if isinstance(self._open, zipfile.ZipFile):
-            names = [info.filename for info in self._open.infolist() if not info.is_dir()]
-        else:
-            names = [info.name for info in self._open if info.isfile()]
-        return [name for name in names if not name.startswith("/") and ".." not in PurePosixPath(name).parts]
+        return [name for name in self._names if not name.startswith("/") and ".." not in PurePosixPath(name).parts]
 
     def read(self, name: str, size: int) -> bytes:
         """Read up to `size` bytes of one file; raises OSError where the archive is damaged."""
@@ -132,6 +133,20 @@ class _Archive:
                 raise OSError(f"{name}: {error}") from error
 
 
+def _zip_names(opened: zipfile.ZipFile) -> list[str]:
+    return [info.filename for info in opened.infolist() if not info.is_dir()]
+
+
+def _tar_names(opened: tarfile.TarFile) -> list[str]:
+    names = [info.name for info in opened if info.isfile()]
+    # Where a header is damaged, tarfile just stops; a whole archive ends in a block of zeros, or with the file.
+    assert opened.fileobj is not None
+    opened.fileobj.seek(opened.offset)
+    if opened.fileobj.read(tarfile.BLOCKSIZE).strip(b"\0"):
+        raise tarfile.ReadError("a header is damaged")
+    return names
+
+
 def _close(opened: zipfile.ZipFile | tarfile.TarFile) -> None:
     opened.close()
     if isinstance(opened, tarfile.TarFile) and opened.fileobj:
@@ -146,9 +161,13 @@ def _open_tar(path: Path) -> tarfile.TarFile:
             return tarfile.open(path)
         stream.seek(0)
         plain = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the archive
-        shutil.copyfileobj(stream, plain)
-        plain.seek(0)
-        return tarfile.open(fileobj=plain)
+        try:
+            shutil.copyfileobj(stream, plain)
+            plain.seek(0)
+            return tarfile.open(fileobj=plain)
+        except BaseException:
+            plain.close()
+            raise
 
 
 @lru_cache(maxsize=1)

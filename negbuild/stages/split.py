@@ -69,18 +69,22 @@ def split(workspace: Workspace, out: Path, options: SplitOptions, *, progress: P
     found across splits.
     """
     with workspace.writing() as catalog:
+        draft, former = (out.parent / f".{out.name}.negbuild-{kind}" for kind in ("draft", "former"))
+        if former.exists() and not out.exists():  # a run was killed between two renames
+            former.rename(out)
         _check_target(out)
         planned = plan_workspace(catalog, workspace.store, options.ratio, options.seed, options.unseen)
-        draft, former = (out.parent / f".{out.name}.negbuild-{kind}" for kind in ("draft", "former"))
-        _restore(out, draft, former)
+        for leftover in (draft, former):
+            shutil.rmtree(leftover, ignore_errors=True)
+        try:
+            draft.mkdir(parents=True)
+        except OSError as error:
+            raise UsageError(f"{out}: cannot be made ({error.strerror})") from error
         try:
             with explaining_full_disk(out):
-                draft.mkdir(parents=True)
                 rows, certificate = _write(workspace, draft, planned, options, progress)
-        except BaseException as error:
+        except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
-            if isinstance(error, PermissionError):
-                raise UsageError(f"{out}: cannot be written ({error.strerror})") from error
             raise
         _exchange(out, draft, former)
     return SplitResult(
@@ -129,6 +133,8 @@ def _settings(planned: Planned, options: SplitOptions) -> dict[str, object]:
 
 def _check_target(out: Path) -> None:
     """Refuse a target in which anything lies that negbuild did not write."""
+    if Path.cwd().is_relative_to(out.resolve()):
+        raise UsageError(f"{out}: holds the current folder; choose another --out")
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise UsageError(f"{out}: is no folder; choose another --out")
     if not out.exists() or not any(out.iterdir()):
@@ -140,18 +146,12 @@ def _check_target(out: Path) -> None:
     foreign = sorted(
         file
         for path in out.rglob("*")
-        if not path.is_dir() and (file := path.relative_to(out).as_posix()) not in written and path.name not in _LITTER
+        if (path.is_symlink() or not path.is_dir())
+        and (file := path.relative_to(out).as_posix()) not in written
+        and path.name not in _LITTER
     )
     if foreign:
         raise UsageError(f"{out}: holds files that negbuild did not write, such as {foreign[0]}; choose another --out")
-
-
-def _restore(out: Path, draft: Path, former: Path) -> None:
-    """Clear up after a run that was killed: a draft is of no use, a former dataset may have lost its place."""
-    shutil.rmtree(draft, ignore_errors=True)
-    if former.exists() and not out.exists():
-        former.rename(out)
-    shutil.rmtree(former, ignore_errors=True)
 
 
 def _exchange(out: Path, draft: Path, former: Path) -> None:

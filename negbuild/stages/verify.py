@@ -110,7 +110,11 @@ def _indices(tree: _Tree) -> Iterator[str]:
         return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name)]
 
     stated = _json(tree.root / CLASS_INDICES)
-    lines = (tree.root / CLASSES).read_text(encoding="utf-8").splitlines() if CLASSES in tree.files else []
+    lines = (
+        (tree.root / CLASSES).read_text(encoding="utf-8", errors="replace").splitlines()
+        if CLASSES in tree.files
+        else []
+    )
     for split in sorted({file.split("/")[0] for file in tree.files if file.count("/") > 1}):
         names = [path.name for path in (tree.root / split).iterdir() if path.is_dir()]
         by_character = {name: index for index, name in enumerate(sorted(names))}
