@@ -1,8 +1,10 @@
 """The command line: open the workspace, call one stage, print its result. The only module that prints."""
 
 import json
+import logging
 import shlex
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -25,6 +27,9 @@ _POSITIVE = click.IntRange(min=1)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; every error becomes one line and an exit code here."""
+    # What Pillow says of odd metadata is no news to a person; what it cannot read becomes a skip with its reason.
+    warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
     sys.exit(run(arguments))
 
 
@@ -112,7 +117,12 @@ def add(
 )
 @click.option("--seed", default=0, show_default=True, help="Decides the order of sources that draw.")
 @click.option("--contact", help="Whom a webmaster may write to; else NEGBUILD_CONTACT, else negbuild.toml.")
-@click.option("--allow-private", is_flag=True, help="Fetch from private addresses too: your own network.")
+@click.option(
+    "--allow-private",
+    is_flag=True,
+    envvar="NEGBUILD_ALLOW_PRIVATE",
+    help="Fetch from private addresses too: your own network.",
+)
 @options.limits
 @options.workspace
 @options.as_json

@@ -19,13 +19,24 @@ Pillow.MAX_IMAGE_PIXELS = None
 
 # Multi-picture JPEG (MPO) is recognised by the JPEG reader itself.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
-_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
+_MAGIC = (
+    b"\xff\xd8\xff",
+    b"\x89PNG\r\n",
+    b"GIF8",
+    b"RIFF",
+    b"BM",
+    b"II*\0",
+    b"MM\0*",
+    b"\0\0\0\x0cjP",
+    b"\xff\x4f\xff\x51",
+)
 _DECODE_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
     EOFError,
     TypeError,
+    AttributeError,
     RuntimeError,
     LookupError,
     ArithmeticError,
@@ -45,7 +56,7 @@ _TURNS = {
 }
 _ON_ITS_SIDE = 5  # from this orientation on, width and height change places
 
-_DRAFT_SIDE = 256  # what libjpeg is asked for at least: costs 2 bits of 64 at most (the tests say so)
+_DRAFT_SIDE = 256  # what libjpeg is asked for at least: a larger one costs time, a smaller one bits
 _THUMBNAIL_SIDE = 128
 _FLAT_DEVIATION = 1.0  # grey levels: below it not even a gradient is left
 _LONGEST_SNIFF = 512
@@ -154,10 +165,9 @@ def _eight_bit(image: Pillow.Image) -> Pillow.Image:
 
     values = np.asarray(image, dtype=np.float64)
     values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    if image.mode == "F":  # floats have no declared range
+    low, high = 0.0, 65535.0
+    if image.mode == "F" or values.max() > high:  # floats and 32 bits have no usual range
         low, high = float(values.min()), float(values.max())
-    else:
-        low, high = 0.0, 65535.0
     scaled = (values - low) * (255.0 / max(high - low, 1e-12))
     return Pillow.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
 

@@ -1,8 +1,8 @@
 """The proof that no two twins lie in different splits, from the written files alone.
 
 An independent second opinion: it shares no code with the fingerprints and the join of the planner. Pictures are read
-in full, turned pixel by pixel, hashed as ImageHash 4.3 defines (the DCT by way of the FFT), and every pair across
-splits is compared.
+in full and reduced once, the reductions turned pixel by pixel and hashed as ImageHash 4.3 defines (the DCT by way of
+the FFT), and every pair across splits is compared.
 """
 
 from collections.abc import Mapping, Sequence
@@ -85,7 +85,7 @@ def certify(root: Path, splits: Mapping[str, Sequence[str]], progress: Progress 
         statement=(
             f"no two compared pictures in different splits are within {THRESHOLD} bits of each other"
             if not leaks
-            else f"{len(leaks)} pairs of copies lie in different splits"
+            else f"copies lie in different splits, {len(leaks)} pairs of them"
         ),
         descriptor=DESCRIPTOR,
         threshold=THRESHOLD,

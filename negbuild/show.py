@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from negbuild.errors import NegbuildError, SourceError, TooFewPictures
-from negbuild.model import Role, Split
+from negbuild.model import Role, SkipReason, Split
 
 if TYPE_CHECKING:  # the stages import numpy and Pillow, and `--help` needs neither
     from negbuild.proof import Certificate
@@ -57,9 +57,9 @@ def crawl_failure(result: "CrawlResult", subject: str, wanted: int | None) -> Ne
     if result.unique >= wanted:
         return None
     why = f" ({reasons(result.skips)})" if result.skips else ""
-    return TooFewPictures(
-        f"{subject}: {result.unique} of {wanted} pictures, there are no more{why}; try another --query or --source"
-    )
+    private = SkipReason.PRIVATE_ADDRESS in result.skips
+    then = "add --allow-private if this is your own network" if private else "try another --query or --source"
+    return TooFewPictures(f"{subject}: {result.unique} of {wanted} pictures, there are no more{why}; {then}")
 
 
 def status_lines(result: "StatusResult") -> list[str]:

@@ -96,6 +96,11 @@ def test_long_names_are_cut_to_a_safe_name(text: str) -> None:
     check_safe(category_name(text))
 
 
+def test_cut_never_leaves_a_split_word() -> None:
+    for length in range(1, 70):
+        check_safe(category_name("a" * length + " trainer" + " of people" * 9))
+
+
 @settings(deadline=None)
 @given(
     st.text()

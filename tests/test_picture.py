@@ -195,6 +195,23 @@ def test_broken_metadata_does_not_make_a_broken_picture(scene: Pillow.Image, bro
     assert normalised(data, 160).size == SIZE
 
 
+@metadata_is_broken
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "TIFF", "AVIF"])
+def test_metadata_of_a_wrong_type_never_makes_the_check_fail(scene: Pillow.Image, kind: str) -> None:
+    exif = Pillow.Exif()
+    exif.update({0x0112: 6, 0x0131: "a name long enough to lie elsewhere"})
+    data = encode(scene.transpose(Transpose.ROTATE_90), kind, exif=exif)
+    [order] = [order for order in "<>" if struct.pack(f"{order}HH", 0x0131, 2) in data]
+    start = data.index(struct.pack(f"{order}HH", 0x0131, 2))
+    lying = data[:start] + struct.pack(f"{order}HHI", 0x0131, 12, 1) + data[start + 8 :]  # a float where text should be
+    found = inspect(lying)
+    if kind == "AVIF":  # Pillow writes its metadata anew on opening, and gives up
+        assert isinstance(found, Inspection) or found.reason is SkipReason.DAMAGED
+    else:
+        assert isinstance(found, Inspection)
+        assert (found.image.width, found.image.height) == SIZE
+
+
 # --- what is refused
 
 
@@ -248,7 +265,7 @@ def test_progressive_jpeg_without_its_last_scans_is_truncated(photo: Photo, cut:
 
 
 def test_cut_that_the_small_scale_would_not_need_is_seen_all_the_same(photo: Photo) -> None:
-    data = photo(1, (2400, 1800))
+    data = photo(1, (1400, 1040))
     assert refused(data[:-200]).reason is SkipReason.TRUNCATED
 
 
@@ -383,7 +400,7 @@ def test_no_bytes_make_the_check_fail(photo: Photo, kind: str, options: dict[str
         ((200, 300), 100, (67, 100)),
         ((300, 200), 300, (300, 200)),
         ((300, 200), 512, (300, 200)),
-        ((2000, 1500), 512, (512, 384)),
+        ((1200, 900), 512, (512, 384)),
         ((1999, 90), 512, (512, 23)),
     ],
 )

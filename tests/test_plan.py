@@ -281,11 +281,22 @@ def test_change_of_keeper_moves_nothing() -> None:
     assert after.moves == []
 
 
-@pytest.mark.parametrize("place", [TRAIN, VALID, TEST])
+def test_group_of_two_classes_is_not_taken_from_one_for_the_other() -> None:
+    items = singles("hotdog", 2) + singles("street", 2) + [item("a", "hotdog", "mixed"), item("b", "street", "mixed")]
+    previous = {"hotdog000": TEST, "hotdog001": TRAIN, "street000": TRAIN, "street001": VALID}
+    splits = plan(items, previous=previous).splits
+    assert splits["a"] is splits["b"]
+    assert {split for sha, split in splits.items() if sha.startswith(("hotdog", "a"))} == {TRAIN, VALID, TEST}
+    assert {split for sha, split in splits.items() if sha.startswith(("street", "b"))} == {TRAIN, VALID, TEST}
+
+
+@pytest.mark.parametrize("place", [VALID, TEST])
 def test_copy_keeps_its_place_when_its_keeper_is_gone(place: Split) -> None:
     pair = [item("one", "hotdog", "pair"), item("other", "hotdog", "pair", Omission.COPY)]
-    before = plan(BASE + pair, previous={"one": place})
-    after = plan([*BASE, item("other", "hotdog")], previous=before.placed)
+    others = singles("hotdog", 40) + singles("street", 40)
+    before = plan(others + pair, previous={"one": place})
+    # Were it free, this ratio would send it to training.
+    after = plan([*others, item("other", "hotdog")], previous=before.placed, ratio=(98, 1, 1))
     assert after.splits["other"] is place
 
 
@@ -303,7 +314,9 @@ def test_bridge_leads_to_the_stricter_split(places: tuple[Split, ...], stricter:
     bridged = [item(f"bridged{number}", "hotdog", "bridge") for number in range(len(places))]
     for order in (places, places[::-1]):
         previous = {one.sha256: place for one, place in zip(bridged, order, strict=True)}
-        made = plan([*BASE, *bridged, item("new", "hotdog", "bridge")], previous=previous)
+        items = [*BASE, *bridged, item("new", "hotdog", "bridge")]
+        made = plan(items, previous=previous)
+        assert made == plan(items[::-1], previous=previous)
         assert {made.splits[one.sha256] for one in bridged} == {made.splits["new"]} == {stricter}
         assert made.moves == [Move(sha, place, stricter) for sha, place in previous.items() if place is not stricter]
 
@@ -409,7 +422,7 @@ def test_look_alike_that_comes_back_is_where_it_was() -> None:
             "add more",
         ),
         (
-            singles("hotdog", 9) + singles("street", 1),
+            singles("hotdog", 9) + singles("street", 1) + singles("dog", 9),
             "negatives: 1 independent picture cannot fill train, valid and test (copies and look-alikes count once); "
             "add more",
         ),

@@ -63,16 +63,17 @@ def test_an_address_arrives_as_it_was_written(server: Server, reply: Reply) -> N
         (400, SkipReason.HTTP_ERROR, 1),
         (418, SkipReason.HTTP_ERROR, 1),
         (204, SkipReason.HTTP_ERROR, 1),
-        (429, SkipReason.THROTTLED, 4),
-        (500, SkipReason.THROTTLED, 4),
-        (503, SkipReason.THROTTLED, 4),
+        (429, SkipReason.THROTTLED, 5),
+        (500, SkipReason.THROTTLED, 5),
+        (503, SkipReason.THROTTLED, 5),
     ],
 )
 def test_a_status_is_final_or_tried_again(
     server: Server, reply: Reply, status: int, expected: SkipReason, tries: int
 ) -> None:
     server.routes["/a.jpg"] = reply(b"", status)
-    assert reason(fetch(f"{server.url}/a.jpg")[0]) is expected
+    patient = Manners(allow_private=True, deadline=20, longest_wait=20)
+    assert reason(fetch(f"{server.url}/a.jpg", manners=patient)[0]) is expected
     assert server.asked["/a.jpg"] == tries
 
 
