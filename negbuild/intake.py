@@ -1,15 +1,19 @@
 """Where candidates that were tried become images and skips: compared, stored, recorded, all or nothing."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from negbuild.catalog import Catalog
+from negbuild.errors import NegbuildError
 from negbuild.fingerprint import VERSION, fingerprints
 from negbuild.model import Candidate, Fingerprint, Settled, Skip, SkipReason
-from negbuild.picture import Inspection, inspect
+from negbuild.picture import Inspection, Limits, inspect
 from negbuild.store import Store
 from negbuild.twins import Comparer
+
+_NO_LIMITS = Limits(max_bytes=sys.maxsize, max_pixels=sys.maxsize, min_side=1, first_frame=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +33,10 @@ def current_fingerprints(catalog: Catalog, store: Store) -> list[tuple[str, Fing
         return present
     made: list[tuple[str, Fingerprint]] = []
     for sha256, held in images.items():
-        inspected = inspect(store.read(held.image))
-        if isinstance(inspected, Inspection):
-            made.append((sha256, fingerprints([inspected.thumbnail])[0]))
+        inspected = inspect(store.read(held.image), _NO_LIMITS)
+        if isinstance(inspected, Skip):
+            raise NegbuildError(f"picture {sha256}: is damaged in the store; put images/ back from a copy")
+        made.append((sha256, fingerprints([inspected.thumbnail])[0]))
     catalog.renew_fingerprints(made, Comparer().add(made), VERSION)
     return made
 

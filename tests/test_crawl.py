@@ -239,6 +239,18 @@ def test_a_picture_found_again_for_another_category_is_not_fetched_again_and_cou
     assert done.code == 2  # every picture of `animal` is one of `dog` too: nothing is left to train on
 
 
+def test_a_failure_for_one_category_is_tried_for_another(
+    negbuild: Negbuild, openverse: Openverse, server: Server, photo: Photo, reply: Callable[..., Any]
+) -> None:
+    openverse.add("1.jpg", reply(b"", 404))
+    common = ("--allow-private", "--json", "-n", 1)
+    assert negbuild("crawl", "-q", "animal", *common, env=openverse.env).json["skips"] == {"gone": 1}
+    server.routes["/photos/1.jpg"] = reply(photo(1))
+    assert negbuild("crawl", "-q", "dog", *common, env=openverse.env).json["unique"] == 1
+    counts = negbuild("status", "--json").json
+    assert counts["candidates"] == counts["images"] + sum(counts["skips"].values()) == 2
+
+
 def test_the_agent_names_itself_and_whom_to_write_to(
     negbuild: Negbuild, openverse: Openverse, server: Server, photo: Photo
 ) -> None:

@@ -166,14 +166,12 @@ class _Run:
         if (candidate.source_id, category) in self._under_way.values():
             return True
         earlier = self._catalog.earlier(candidate)
-        if earlier is None or (earlier.here and self._worth_another_try(earlier.reason, manners)):
-            self._under_way[asyncio.create_task(self._arrive(web, candidate))] = (
-                candidate.source_id,
-                category,
-            )
-        elif not earlier.here and earlier.sha256:
+        if earlier and earlier.sha256 and not earlier.here:
             self._tried += 1
             self._intake.add_origin(candidate, earlier.sha256)
+        elif earlier is None or not earlier.here or self._worth_another_try(earlier.reason, manners):
+            task = asyncio.create_task(self._arrive(web, candidate))
+            self._under_way[task] = (candidate.source_id, category)
         return True
 
     def _declared(self, given: str) -> str:

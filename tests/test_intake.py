@@ -1,0 +1,61 @@
+"""Arrivals become images and skips; fingerprints of another version are made anew."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+Negbuild = Callable[..., Any]
+Photo = Callable[..., bytes]
+
+
+def rows(root: Path, sql: str) -> list[Any]:
+    catalog = sqlite3.connect(root / "catalog.sqlite")
+    try:
+        found = catalog.execute(sql).fetchall()
+        catalog.commit()
+    finally:
+        catalog.close()
+    return found
+
+
+def test_fingerprints_of_another_version_are_made_anew_with_their_pairs(
+    negbuild: Negbuild, photo: Photo, tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(6):
+        (photos / f"{number}.jpg").write_bytes(photo(number))
+        (photos / f"{number} again.png").write_bytes(photo(number, kind="PNG"))
+    (photos / "small.jpg").write_bytes(photo(100, (40, 30)))
+    film = [Image.open(photos / f"{number}.jpg").convert("P") for number in (3, 4)]
+    film[0].save(photos / "film.gif", save_all=True, append_images=film[1:])
+    assert negbuild("add", "photos", "--role", "known", "--min-side", 20, "--first-frame").code == 0
+    everything = "SELECT sha256, version, codes, texture FROM fingerprints ORDER BY sha256"
+    prints, pairs = rows(tmp_path, everything), rows(tmp_path, "SELECT * FROM pairs ORDER BY older, newer")
+    assert (len(prints), len(pairs)) == (14, 8)
+    first = negbuild("dedup", "--json").json
+
+    rows(tmp_path, "UPDATE fingerprints SET version = 'older', codes = zeroblob(192)")
+    rows(tmp_path, "DELETE FROM pairs")
+    assert negbuild("dedup", "--json").json == first
+    assert rows(tmp_path, everything) == prints
+    assert rows(tmp_path, "SELECT * FROM pairs ORDER BY older, newer") == pairs
+
+
+def test_a_picture_that_was_damaged_in_the_store_is_told_when_it_is_needed(
+    negbuild: Negbuild, photo: Photo, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "1.jpg").write_bytes(photo(1))
+    negbuild("add", "photos", "--role", "known")
+    (stored,) = (tmp_path / "images").glob("??/*.jpg")
+    stored.write_bytes(photo(1)[:-500])
+    rows(tmp_path, "UPDATE fingerprints SET version = 'older'")
+    done = negbuild("dedup")
+    assert (done.code, done.err) == (
+        1,
+        f"negbuild: picture {stored.stem}: is damaged in the store; put images/ back from a copy\n",
+    )
