@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +80,10 @@ def class_folders(known: Iterable[str]) -> dict[str, str]:
     """
     names = sorted(set(known))
 
-    def by_value(name: str) -> list[tuple[bool, int, str]]:
-        parts = re.split(r"(\d+)", name)
-        return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
+    def by_value(name: str) -> list[tuple[int, str]]:
+        return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
-    if sorted(names, key=by_value) == names:
+    if all(by_value(one) < by_value(next_) for one, next_ in pairwise(names)):  # ties are as bad as another order
         return {name: name for name in names}
     width = max(len(digits) for name in names for digits in re.findall(r"\d+", name))
     folders: dict[str, str] = {}

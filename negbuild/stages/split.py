@@ -155,7 +155,13 @@ def _check_target(out: Path) -> None:
 
 
 def _exchange(out: Path, draft: Path, former: Path) -> None:
-    if out.exists():
-        out.rename(former)
-    draft.rename(out)
+    try:
+        if out.exists():
+            out.rename(former)
+        draft.rename(out)
+    except OSError as error:
+        if former.exists() and not out.exists():
+            former.rename(out)
+        shutil.rmtree(draft, ignore_errors=True)
+        raise UsageError(f"{out}: cannot be replaced ({error.strerror}); choose another --out") from error
     shutil.rmtree(former, ignore_errors=True)

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from PIL import Image
@@ -106,8 +107,8 @@ def _shape(tree: _Tree) -> Iterator[str]:
 
 
 def _indices(tree: _Tree) -> Iterator[str]:
-    def by_value(name: str) -> list[tuple[bool, int, str]]:
-        return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name)]
+    def by_number(name: str) -> list[tuple[int, str]]:
+        return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
     stated = _json(tree.root / CLASS_INDICES)
     lines = (
@@ -117,13 +118,12 @@ def _indices(tree: _Tree) -> Iterator[str]:
     )
     for split in sorted({file.split("/")[0] for file in tree.files if file.count("/") > 1}):
         names = [path.name for path in (tree.root / split).iterdir() if path.is_dir()]
-        by_character = {name: index for index, name in enumerate(sorted(names))}
-        by_number = {name: index for index, name in enumerate(sorted(names, key=by_value))}
-        if by_character != by_number:
+        indices = {name: index for index, name in enumerate(sorted(names))}
+        if not all(by_number(one) < by_number(other) for one, other in pairwise(indices)):
             yield f"{split}: loaders that sort numbers by value give other indices"
-        if by_character != stated or sorted(names) != lines:
+        if indices != stated or list(indices) != lines:
             yield f"{split}: {CLASS_INDICES} or {CLASSES} states other classes"
-        if by_character.get(NEGATIVE_CLASS) != 0:
+        if indices.get(NEGATIVE_CLASS) != 0:
             yield f"{split}: {NEGATIVE_CLASS} is not the first class"
 
 
