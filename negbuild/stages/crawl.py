@@ -123,8 +123,11 @@ class _Run:
             async with Web(manners) as web:
                 try:
                     await self._gather(web, manners, self._source.search(self._order.search, web))
-                finally:
-                    self._settle([task for task in self._under_way if task.done() and not task.cancelled()])
+                finally:  # interrupted: what is whole is recorded, the rest is let go before the client closes
+                    for task in self._under_way:
+                        task.cancel()
+                    await asyncio.gather(*self._under_way, return_exceptions=True)
+                    self._settle([task for task in self._under_way if not (task.cancelled() or task.exception())])
 
     def _has_room(self) -> bool:
         """Whether one more picture may be started; never more than are wanted, so that none is held in excess."""
