@@ -135,8 +135,8 @@ class Catalog:
     def earlier(self, candidate: Candidate) -> Earlier | None:
         """Find what came of this candidate before, for its own category if it was tried for that, else for another."""
         found = self._read(
-            lambda here, reason, sha256: Earlier(here == 1, reason and SkipReason(reason), sha256),
-            "SELECT category = ?, reason, sha256 FROM candidates WHERE source = ? AND source_id = ? "
+            lambda here, reason, limit, sha256: Earlier(here == 1, reason and SkipReason(reason), limit, sha256),
+            'SELECT category = ?, reason, "limit", sha256 FROM candidates WHERE source = ? AND source_id = ? '
             "ORDER BY category = ? DESC, sha256 IS NULL LIMIT 1",
             *(candidate.category, candidate.source, candidate.source_id, candidate.category),
         )
@@ -157,17 +157,17 @@ class Catalog:
     def _settle_one(self, settled: Settled, version: str) -> None:
         outcome, sha256 = settled.outcome, settled.sha256
         if isinstance(outcome, Image):
-            sha256, reason, detail = outcome.sha256, None, ""
+            sha256, why = outcome.sha256, (None, "", None)
             self._connection.execute("INSERT INTO images VALUES (?, ?, ?, ?, ?)", astuple(outcome))
         else:
-            reason, detail = outcome.reason, outcome.detail
+            why = astuple(outcome)
         if settled.fingerprint:
             values = (sha256, version, settled.fingerprint.codes, settled.fingerprint.texture)
             self._connection.execute("INSERT INTO fingerprints VALUES (?, ?, ?, ?)", values)
-        names = [*_ORIGIN, "query", "sha256", "reason", "detail"]
+        names = [*_ORIGIN, "query", "sha256", "reason", "detail", '"limit"']
         self._connection.execute(  # REPLACE: a candidate that failed for now was tried again
             f"INSERT OR REPLACE INTO candidates ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",  # noqa: S608  names of fields
-            (*astuple(settled.candidate), settled.query, sha256, reason, detail),
+            (*astuple(settled.candidate), settled.query, sha256, *why),
         )
 
     def unique_count(self, source: str, query: str, category: str | None) -> int:

@@ -117,10 +117,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Why a candidate is not held: the reason, and what exactly was seen."""
+    """Why a candidate is not held: the reason, what exactly was seen, and the limit that refused it, if one did."""
 
     reason: SkipReason
     detail: str = ""
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +201,11 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What came of a candidate before: for the same category (`here`) or another; its skip reason; its image."""
+    """What came of a candidate before: for the same category (`here`) or another; its skip; its image."""
 
     here: bool
     reason: SkipReason | None
+    limit: int | None
     sha256: str | None
 
 

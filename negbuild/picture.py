@@ -83,7 +83,7 @@ class Inspection:
 def inspect(data: bytes, limits: Limits = Limits()) -> Inspection | Skip:
     """Check one picture: its record and grey thumbnail, or why it is not held."""
     if len(data) > limits.max_bytes:
-        return Skip(SkipReason.TOO_MANY_BYTES, f"{len(data):,} bytes")
+        return Skip(SkipReason.TOO_MANY_BYTES, f"{len(data):,} bytes", limits.max_bytes)
     try:
         with Pillow.open(BytesIO(data), formats=_FORMATS) as opened:
             return _refusal(opened, limits) or _inspected(opened, data)
@@ -117,9 +117,9 @@ def jpeg_bytes(image: Pillow.Image, quality: int) -> bytes:
 def _refusal(opened: Pillow.Image, limits: Limits) -> Skip | None:
     width, height = opened.size
     if width * height > limits.max_pixels:
-        return Skip(SkipReason.TOO_MANY_PIXELS, f"{width} x {height}")
+        return Skip(SkipReason.TOO_MANY_PIXELS, f"{width} x {height}", limits.max_pixels)
     if min(width, height) < limits.min_side:
-        return Skip(SkipReason.TOO_SMALL, f"{width} x {height}")
+        return Skip(SkipReason.TOO_SMALL, f"{width} x {height}", limits.min_side)
     frames = getattr(opened, "n_frames", 1)
     # The further frames of an MPO are other views or previews of one photograph, not a film.
     if frames > 1 and opened.format != "MPO" and not limits.first_frame:

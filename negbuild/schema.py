@@ -40,6 +40,7 @@ CREATE TABLE candidates (
     sha256 TEXT REFERENCES images (sha256),  -- the image it led to
     reason TEXT,                      -- null: brought a new image; else why it did not
     detail TEXT NOT NULL,             -- what exactly was seen
+    "limit" INTEGER,                  -- what refused it: pixels or bytes; null where no limit did
     UNIQUE (source, source_id, category),
     CHECK (sha256 IS NOT NULL OR reason IS NOT NULL)
 ) STRICT;

@@ -202,7 +202,8 @@ class Web:
             async for chunk in response.content.iter_chunked(_CHUNK):
                 data += chunk
                 if len(data) > self._manners.max_bytes:
-                    return Skip(SkipReason.TOO_MANY_BYTES, f"more than {self._manners.max_bytes:,} bytes"), None
+                    cap = self._manners.max_bytes
+                    return Skip(SkipReason.TOO_MANY_BYTES, f"more than {cap:,} bytes", cap), None
             return bytes(data), None
 
 

@@ -428,9 +428,9 @@ def test_a_picture_under_two_known_categories_is_disputed(catalog: Catalog) -> N
 def test_a_candidate_is_remembered_for_its_category_before_another(catalog: Catalog) -> None:
     assert catalog.earlier(candidate(1)) is None
     catalog.settle([held(1, "hotdog")], [], "v")
-    assert catalog.earlier(candidate(1)) == Earlier(here=False, reason=None, sha256=image(1).sha256)
+    assert catalog.earlier(candidate(1)) == Earlier(here=False, reason=None, limit=None, sha256=image(1).sha256)
     catalog.settle([skip(1, SkipReason.TIMEOUT)], [], "v")
-    assert catalog.earlier(candidate(1)) == Earlier(here=True, reason=SkipReason.TIMEOUT, sha256=None)
+    assert catalog.earlier(candidate(1)) == Earlier(here=True, reason=SkipReason.TIMEOUT, limit=None, sha256=None)
     assert catalog.earlier(candidate(1, source="another")) is None
 
 

@@ -281,18 +281,20 @@ def test_film_is_refused_and_gives_its_first_frame_on_request(photo: Photo, scen
 def test_byte_cap_is_the_last_size_held(photo: Photo) -> None:
     data = photo(1)
     assert held(data, Limits(max_bytes=len(data))).image.size == len(data)
-    assert inspect(data, Limits(max_bytes=len(data) - 1)) == Skip(SkipReason.TOO_MANY_BYTES, f"{len(data):,} bytes")
+    assert inspect(data, Limits(max_bytes=len(data) - 1)) == Skip(
+        SkipReason.TOO_MANY_BYTES, f"{len(data):,} bytes", len(data) - 1
+    )
 
 
 def test_pixel_cap_is_the_last_size_held(photo: Photo) -> None:
     data = photo(1)
     assert held(data, Limits(max_pixels=160 * 120))
-    assert inspect(data, Limits(max_pixels=160 * 120 - 1)) == Skip(SkipReason.TOO_MANY_PIXELS, "160 x 120")
+    assert inspect(data, Limits(max_pixels=160 * 120 - 1)) == Skip(SkipReason.TOO_MANY_PIXELS, "160 x 120", 19199)
 
 
 def test_minimum_side_is_the_last_size_held(photo: Photo) -> None:
     assert held(photo(1, (64, 300)))
-    assert inspect(photo(1, (300, 63))) == Skip(SkipReason.TOO_SMALL, "300 x 63")
+    assert inspect(photo(1, (300, 63))) == Skip(SkipReason.TOO_SMALL, "300 x 63", 64)
     assert held(photo(1, (300, 63)), Limits(min_side=63))
 
 
@@ -321,14 +323,16 @@ def patched(data: bytes, mark: bytes, skip: int, claim: bytes) -> bytes:
 def test_size_that_a_header_claims_is_believed(
     photo: Photo, kind: str, mark: bytes, skip: int, claim: bytes, detail: str
 ) -> None:
-    assert inspect(patched(photo(1, SIZE, kind), mark, skip, claim)) == Skip(SkipReason.TOO_MANY_PIXELS, detail)
+    assert inspect(patched(photo(1, SIZE, kind), mark, skip, claim)) == Skip(
+        SkipReason.TOO_MANY_PIXELS, detail, 64_000_000
+    )
 
 
 def test_bomb_is_refused_from_its_header_without_decoding() -> None:
     header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
     pixels = zlib.compress(b"\0" * 1000)  # a decoder would find them wanting
     bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
-    assert inspect(bomb) == Skip(SkipReason.TOO_MANY_PIXELS, "50000 x 50000")
+    assert inspect(bomb) == Skip(SkipReason.TOO_MANY_PIXELS, "50000 x 50000", 64_000_000)
     assert refused(bomb, Limits(max_pixels=2_500_000_000)).reason is SkipReason.TRUNCATED
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from negbuild.catalog import Catalog
 from negbuild.errors import SourceError, UsageError
 from negbuild.intake import Arrival, Intake
-from negbuild.model import Candidate, Progress, Role, Search, Skip, SkipReason, no_progress
+from negbuild.model import Candidate, Earlier, Progress, Role, Search, Skip, SkipReason, no_progress
 from negbuild.names import category_name
 from negbuild.picture import Limits, inspect
 from negbuild.source import Source, Takes
@@ -172,7 +172,7 @@ class _Run:
         if earlier and earlier.sha256 and not earlier.here:
             self._tried += 1
             self._intake.add_origin(candidate, earlier.sha256)
-        elif earlier is None or not earlier.here or self._worth_another_try(earlier.reason, manners):
+        elif earlier is None or not earlier.here or self._worth_another_try(earlier, manners):
             task = asyncio.create_task(self._arrive(web, candidate))
             self._under_way[task] = (candidate.source_id, category)
         return True
@@ -185,17 +185,17 @@ class _Run:
             self._categories[given] = name
         return self._categories[given]
 
-    def _worth_another_try(self, reason: SkipReason | None, manners: Manners) -> bool:
+    def _worth_another_try(self, earlier: Earlier, manners: Manners) -> bool:
         """Whether a skip may end otherwise now: the fault was passing, or a limit was loosened since."""
-        limits, usual = self._order.limits, Limits()
+        limits, before = self._order.limits, earlier.limit or 0
         loosened = {
             SkipReason.PRIVATE_ADDRESS: manners.allow_private,
             SkipReason.ANIMATED: limits.first_frame,
-            SkipReason.TOO_SMALL: limits.min_side < usual.min_side,
-            SkipReason.TOO_MANY_BYTES: limits.max_bytes > usual.max_bytes,
-            SkipReason.TOO_MANY_PIXELS: limits.max_pixels > usual.max_pixels,
+            SkipReason.TOO_SMALL: limits.min_side < before,
+            SkipReason.TOO_MANY_BYTES: limits.max_bytes > before,
+            SkipReason.TOO_MANY_PIXELS: limits.max_pixels > before,
         }
-        return reason is not None and (reason.transient or loosened.get(reason, False))
+        return earlier.reason is not None and loosened.get(earlier.reason, earlier.reason.transient)
 
     async def _arrive(self, web: Web, candidate: Candidate) -> Arrival:
         if self._source.read:

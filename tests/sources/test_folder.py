@@ -347,7 +347,17 @@ def test_a_file_over_the_byte_cap_is_not_read_to_its_end(tmp_path: Path, photo: 
     assert read(small, 10**6) == photo(1)
     result = add(path, Limits(max_bytes=1_000_000))
     assert (result.unique, result.skips) == (1, {SkipReason.TOO_MANY_BYTES: 1})
-    assert add(path, Limits(max_bytes=10_000_000)).tried == 0  # the usual cap would take it: nothing was loosened
+
+
+@pytest.mark.parametrize(
+    "strict", [Limits(min_side=200), Limits(max_bytes=1000), Limits(max_pixels=10_000)], ids=["side", "bytes", "pixels"]
+)
+def test_a_limit_that_was_loosened_since_gives_another_try(tmp_path: Path, photo: Photo, strict: Limits) -> None:
+    photos = folder(tmp_path / "photos", {"1.jpg": photo(1)})
+    refused = add(photos, strict)
+    assert (refused.unique, sum(refused.skips.values())) == (0, 1)
+    loosened = add(photos)
+    assert (loosened.unique, loosened.new, loosened.skips) == (1, 1, {})
 
 
 @every_archive
