@@ -207,3 +207,28 @@ def test_recorded_errors_of_openverse_are_named(fixtures: Path, file: str, statu
     web = Scripted(Answer(status, (fixtures / "openverse" / file).read_text(encoding="utf-8")))
     with pytest.raises(SourceError, match=f"^openverse: {message}"):
         next(find_source("openverse").search(Search(text="x", base_url="http://example.invalid"), web))
+
+
+def test_another_package_adds_a_source(
+    negbuild: Callable[..., Any], photo: Callable[..., bytes], tmp_path: Path
+) -> None:
+    site = tmp_path / "site"
+    (site / "extra-1.0.dist-info").mkdir(parents=True)
+    (site / "extra-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: extra\nVersion: 1.0\n")
+    (site / "extra-1.0.dist-info" / "entry_points.txt").write_text("[negbuild.sources]\nattic = attic:SOURCE\n")
+    (site / "one.jpg").write_bytes(photo(1))
+    (site / "attic.py").write_text(
+        '"""What lay in the attic."""\n'
+        "from pathlib import Path\n"
+        "from negbuild import Candidate, Source, Takes\n"
+        "def search(search, web):\n"
+        "    yield Candidate('attic', '1', 'attic:1')\n"
+        "def read(candidate, max_bytes):\n"
+        "    return Path(__file__).with_name('one.jpg').read_bytes()\n"
+        "SOURCE = Source('attic', __doc__, search, Takes.NOTHING, read=read)\n"
+    )
+    env = {"PYTHONPATH": str(site)}
+    listed = negbuild("sources", "--json", env=env).json
+    assert {"name": "attic", "takes": "nothing", "missing": "", "summary": "What lay in the attic."} in listed
+    assert negbuild("crawl", "--source", "attic", "-n", 1, "--json", env=env).json["unique"] == 1
+    assert negbuild("crawl", "--source", "attic", "-n", 1).code == 2
