@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -20,6 +21,13 @@ from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 FIXTURES = ROOT.parent / "shared" / "fixtures"
+
+
+def without(need: str) -> None:
+    """Skip a test for want of something that CI always has, and must not skip."""
+    if os.environ.get("CI"):
+        pytest.fail(need)
+    pytest.skip(need)
 
 
 def draw_photo(seed: int, size: tuple[int, int] = (160, 120)) -> Image.Image:
@@ -181,9 +189,7 @@ def server() -> Iterator[Server]:
 def fixtures() -> Path:
     """Recorded answers of the true services, where they are at hand; CI always has them."""
     if not FIXTURES.is_dir():
-        if os.environ.get("CI"):
-            pytest.fail("the recorded answers are missing in CI")
-        pytest.skip("the recorded answers are not part of this checkout")
+        without("the recorded answers are not part of this checkout")
     return FIXTURES
 
 
@@ -197,3 +203,22 @@ def reply() -> type[Reply]:
 def environment() -> Callable[..., dict[str, str]]:
     """Make the environment of a command: nothing of the person's settings, warnings as errors."""
     return cli_environment
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mount a file system of its own: `disk("size=64k")`. That takes rights which CI has, and not every person."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = []
+
+    def mount(options: str) -> Path:
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        if not shutil.which("mount") or subprocess.run(command, capture_output=True, check=False).returncode:
+            without("mounting a file system takes more rights")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for place in mounted:
+        subprocess.run(["umount", place], check=True)

@@ -519,15 +519,8 @@ def test_a_refused_run_gives_a_dataset_back_that_a_kill_had_put_aside(
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a file system of 64 KiB; skips where that takes more rights."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
-    if not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a file system takes more rights")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+def small_disk(disk: Callable[[str], Path]) -> Path:
+    return disk("size=64k")
 
 
 def test_a_disk_that_fills_up_leaves_nothing_half_written(negbuild: Negbuild, work: Path, small_disk: Path) -> None:

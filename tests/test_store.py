@@ -2,7 +2,6 @@
 
 import os
 import resource
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -174,37 +173,18 @@ def test_a_full_disk_is_told_and_leaves_no_half_file(store: Store, tmp_path: Pat
     assert (tmp_path / "images" / "incoming" / f"{smallest.sha256}.jpg").read_bytes() == batch[smallest]
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Mount a file system of a given size; skips where that takes more rights."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = []
-
-    def mount(size: str) -> Path:
-        command = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(folder)]
-        if not shutil.which("mount") or subprocess.run(command, capture_output=True, check=False).returncode:
-            pytest.skip("mounting a file system takes more rights")
-        mounted.append(folder)
-        return folder
-
-    yield mount
-    for place in mounted:
-        subprocess.run(["umount", place], check=True)
-
-
 def test_a_disk_that_is_full_when_pictures_move_is_told_and_they_move_later(
-    small_disk: Callable[[str], Path], batch: Batch
+    disk: Callable[[str], Path], batch: Batch
 ) -> None:
-    disk = small_disk("size=1m,nr_inodes=8")
-    store = Store(disk / "images")
+    small = disk("size=1m,nr_inodes=8")
+    store = Store(small / "images")
     store.make()
     store.receive(batch)  # 6 of 8 files and folders now
     with pytest.raises(StorageFull, match=r"/images: no space left; make room"):
         store.publish(batch)
     with pytest.raises(StorageFull, match=r"/images: no space left; make room"):
         store.recover(rows(batch))
-    subprocess.run(["mount", "-o", "remount,nr_inodes=20", disk], check=True)
+    subprocess.run(["mount", "-o", "remount,nr_inodes=20", small], check=True)
     store.recover(rows(batch))
-    assert files(disk) == in_place(batch)
+    assert files(small) == in_place(batch)
     assert {image: store.read(image) for image in batch} == batch

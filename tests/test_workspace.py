@@ -1,9 +1,8 @@
 """The folder of a project: made once, never made of somebody else's folder, and its settings found in their order."""
 
-import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -105,19 +104,12 @@ def test_only_a_workspace_is_worked_on(negbuild: Negbuild, tmp_path: Path, comma
 
 
 @pytest.fixture
-def read_only(tmp_path: Path) -> Iterator[Path]:
+def read_only(disk: Callable[[str], Path]) -> Path:
     """Mount a file system that nobody may write to, with a workspace on it."""
-    folder = tmp_path / "read-only"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-    if not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a file system takes more rights")
-    try:
-        Workspace(folder / "project").make()
-        subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
-        yield folder
-    finally:
-        subprocess.run(["umount", folder], check=True)
+    folder = disk("size=4m")
+    Workspace(folder / "project").make()
+    subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+    return folder
 
 
 @pytest.mark.parametrize(
