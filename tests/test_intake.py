@@ -5,7 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
+
+from negbuild.errors import CatalogError
+from negbuild.intake import Arrival, Intake
+from negbuild.model import Candidate, Role
+from negbuild.picture import Inspection, inspect
+from negbuild.workspace import Workspace
 
 Negbuild = Callable[..., Any]
 Photo = Callable[..., bytes]
@@ -59,3 +66,22 @@ def test_a_picture_that_was_damaged_in_the_store_is_told_when_it_is_needed(
         1,
         f"negbuild: picture {stored.stem}: is damaged in the store; put images/ back from a copy\n",
     )
+
+
+def test_a_run_that_ends_before_its_rows_are_written_leaves_nothing(photo: Photo, tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.make()
+    inspection = inspect(photo(1))
+    assert isinstance(inspection, Inspection)
+    with workspace.writing() as catalog:
+        catalog.declare("dog", Role.UNKNOWN)
+        intake = Intake(catalog, workspace.store, "")
+        rows(tmp_path, "DROP TABLE fingerprints")  # stands for whatever ends the transaction
+        candidate = Candidate("folder", "1", "file:///1.jpg", category="dog")
+        with pytest.raises(CatalogError):
+            intake.settle([Arrival(candidate, inspection, photo(1))])
+    files = [path.parent.name for path in (tmp_path / "images").rglob("*.jpg")]
+    assert files == ["incoming"]
+    with workspace.writing() as catalog:
+        assert catalog.images() == {}
+    assert [path for path in (tmp_path / "images").rglob("*") if path.is_file()] == []

@@ -66,17 +66,22 @@ class Project:
     def assignments(self) -> dict[str, str]:
         return dict(self.rows("SELECT sha256, split FROM assignments"))
 
-    def check_counts(self) -> None:
-        """True at any moment, a kill included."""
+    def check_at_any_moment(self) -> None:
+        """True whenever nobody is at work, right after a kill included."""
         (candidates,), (images,), (skips,) = (
             self.rows(f"SELECT count(*) FROM {what}")[0]
             for what in ("candidates", "images", "candidates WHERE reason IS NOT NULL")
         )
         assert candidates == images + skips
+        files = [path for path in (self.root / "images").rglob("*") if path.is_file()]
+        placed = {path.stem for path in files if path.parent.name != "incoming"}
+        held = {sha256 for (sha256,) in self.rows("SELECT sha256 FROM images")}
+        assert placed <= held  # nothing lies in the store that the catalog does not know
+        assert held <= {hashlib.sha256(path.read_bytes()).hexdigest() for path in files}  # and nothing held is lost
 
     def check_store(self) -> None:
         """True after a run that came to its end."""
-        self.check_counts()
+        self.check_at_any_moment()
         files = {path.stem: path for path in (self.root / "images").rglob("*") if path.is_file()}
         assert files.keys() == {sha256 for (sha256,) in self.rows("SELECT sha256 FROM images")}
         for sha256, path in files.items():
@@ -143,7 +148,7 @@ def test_killed_at_any_moment_a_run_goes_on_as_if_nothing_had_been(
         verb = chance.choice(sorted(seconds))
         before = project.assignments()
         killed += project.kill(chance.uniform(0.2, 1.05) * seconds[verb], *command(verb, query))
-        project.check_counts()
+        project.check_at_any_moment()
         seconds[verb] = project.run(*command(verb, query))
         project.check_store()
         assert before.items() <= project.assignments().items()
