@@ -45,6 +45,9 @@ def run(arguments: Sequence[str] | None, *, hints: bool = True) -> int:
         fault = " ".join(error.format_message().split()).rstrip(".")
         _say(f"{command}: {fault}; run: {command} --help")
         return error.exit_code
+    except OSError as error:  # the system refused: a right that is missing, a disk that fails
+        _say(f"negbuild: {error.filename or 'system'}: {error.strerror or error}")
+        return NegbuildError.exit_code
     except (KeyboardInterrupt, click.Abort):
         _say("negbuild: interrupted; run the same command again to go on")
         return _INTERRUPTED
@@ -82,9 +85,9 @@ def init(folder: Path) -> None:
 def add(
     path: Path, role: str, category: str | None, workspace: "Workspace", limits: "Limits", *, as_json: bool
 ) -> None:
-    """Add your own pictures: a folder, an ImageFolder, or a zip or tar archive.
+    """Add your own pictures: a folder, an ImageFolder or an archive.
 
-    The files stay where they are; the workspace holds copies.
+    The archive may be a zip or a tar. The files stay where they are; the workspace holds copies.
 
     \b
     Example:
@@ -140,7 +143,7 @@ def crawl(
     allow_private: bool,
     as_json: bool,
 ) -> None:
-    """Search a source and hold what it leads to: exactly the number of pictures wanted, or the reasons why not.
+    """Hold as many pictures of a source as wanted, or say why not.
 
     \b
     Example:
@@ -175,7 +178,7 @@ def _show_crawl(result: "CrawlResult", order: "Order", subject: str, workspace: 
 @cli.command()
 @options.as_json
 def sources(*, as_json: bool) -> None:
-    """List every source: what it gives, what it takes, and whether it is ready.
+    """List every source, what it gives, and whether it is ready.
 
     \b
     Example:
@@ -209,7 +212,9 @@ def status(workspace: "Workspace", *, as_json: bool) -> None:
 @options.workspace
 @options.as_json
 def dedup(workspace: "Workspace", *, as_json: bool) -> None:
-    """Find copies, mirrored and turned ones too, and keep the best of each; nothing is deleted.
+    """Find copies and keep the best of each; nothing is deleted.
+
+    Mirrored and turned copies are found too.
 
     \b
     Example:
@@ -239,7 +244,7 @@ def split(
     *,
     as_json: bool,
 ) -> None:
-    """Write train, valid, test and the unseen holdout as ImageFolders, no copy in two of them.
+    """Write train, valid, test and unseen, no copy in two of them.
 
     \b
     Example:
@@ -267,7 +272,7 @@ def split(
 @click.argument("dataset", type=click.Path(path_type=Path))
 @options.as_json
 def verify(dataset: Path, *, as_json: bool) -> None:
-    """Read a written dataset again and prove its promises; exit 5 if one is broken.
+    """Read a dataset again and prove its promises, or exit with 5.
 
     \b
     Example:
@@ -286,7 +291,7 @@ def verify(dataset: Path, *, as_json: bool) -> None:
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path), default="negbuild-demo")
 def demo(folder: Path) -> None:
-    """Run the whole way on bundled photographs: no key, no network, under a minute.
+    """Run the whole way on bundled photographs, without a network.
 
     \b
     Example:

@@ -1,6 +1,10 @@
 """Bad input gets one line that names the fault and the next step, the right exit code, and changes nothing."""
 
+import os
 import sqlite3
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -206,3 +210,32 @@ def test_settings_come_from_the_command_line_then_the_environment_then_the_file(
         2,
         "negbuild: negbuild.toml: cannot be read (Invalid value (at line 1, column 9))",
     )
+
+
+@pytest.mark.parametrize(
+    "command", ["add locked --role known", "add locked/inside --role known", "add half --role known", "init locked/x"]
+)
+def test_what_may_not_be_read_is_told_in_one_line(command: str) -> None:
+    """Root may read everything, so that there the command gives that right up first."""
+    humble = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.getuid() == 0 else []
+    with tempfile.TemporaryDirectory() as name:
+        here = Path(name)
+        for folder in ("locked/inside", "half/inner"):
+            (here / folder).mkdir(parents=True)
+        (here / "half" / "locked.jpg").write_bytes(b"")
+        for path, mode in ((here, 0o777), (here / "locked", 0), (here / "half" / "inner", 0)):
+            path.chmod(mode)
+        (here / "half" / "locked.jpg").chmod(0)
+        done = subprocess.run(
+            [*humble, sys.executable, "-m", "negbuild", *command.split()],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for path in (here / "locked", here / "half" / "inner"):
+            path.chmod(0o700)
+        assert done.returncode in {1, 2}, done
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("negbuild")
+        assert "Permission denied" in line or "is not readable" in line
