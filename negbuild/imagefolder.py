@@ -187,6 +187,7 @@ def write_json(path: Path, value: object) -> None:
 
 def read_manifest(root: Path) -> list[Row]:
     """Read manifest.csv back; raises ValueError where its columns or values are not those of `Row`."""
+    csv.field_size_limit(2**31 - 1)  # a service may give a title of any length
     with (root / MANIFEST).open(encoding="utf-8", newline="") as stream:
         reader = csv.DictReader(stream, strict=True)
         try:

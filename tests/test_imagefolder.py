@@ -141,6 +141,7 @@ NASTY = [
     "Café 猫 \N{HOT DOG}",
     "line\N{LINE SEPARATOR}separator",
     "=1+1",
+    "long" * 50_000,
     "'; DROP TABLE",
     "a\tb",
     "\N{ZERO WIDTH NO-BREAK SPACE}mark",
@@ -148,7 +149,7 @@ NASTY = [
 ]
 
 
-@pytest.mark.parametrize("text", NASTY, ids=ascii)
+@pytest.mark.parametrize("text", NASTY, ids=lambda text: ascii(text[:20]))
 def test_the_manifest_gives_back_what_was_written(photo: Photo, tmp_path: Path, text: str) -> None:
     origin: dict[str, Any] = {
         "title": text,

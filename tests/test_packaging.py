@@ -125,7 +125,7 @@ def test_what_only_tells_loads_no_heavy_package(option: str, tmp_path: Path) -> 
         "import sys; from negbuild.cli import run; assert run(sys.argv[1:]) == 0; print(); print(*sys.modules)",
         *option.split(),
         where=tmp_path,
-        path=tmp_path,
+        path=ROOT,
     ).splitlines()[-1]
     packages = {name.partition(".")[0] for name in loaded.split()}
     assert {"negbuild", "click"} <= packages
