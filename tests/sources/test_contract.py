@@ -26,10 +26,14 @@ class Server(Protocol):
 
 
 class Deaf:
-    """A web that nobody may ask."""
+    """A web that gives no answer, and remembers who asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
 
     def get(self, url: str, params: Mapping[str, str | int] | None = None) -> Answer:
-        pytest.fail(f"asked for {url} {params} before the first candidate was taken")
+        self.asked.append(f"{url} {params}")
+        raise SourceError(f"{url}: nobody answers")
 
 
 @dataclass
@@ -77,7 +81,13 @@ def test_a_source_is_what_its_file_says(name: str) -> None:
 
 @pytest.mark.parametrize("name", source_names())
 def test_naming_candidates_asks_for_nothing_before_the_first_is_taken(name: str) -> None:
-    find_source(name).search(Search(text="flower", path=HERE), Deaf())
+    source, web = find_source(name), Deaf()
+    candidates = source.search(Search(text=source.example, path=HERE, base_url="http://example.invalid"), web)
+    assert web.asked == []
+    if source.base_url:
+        with pytest.raises(SourceError, match="nobody answers"):
+            next(candidates)
+        assert len(web.asked) == 1  # and the first one costs one question
 
 
 @pytest.mark.parametrize("name", NETWORK)
