@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from negbuild.errors import NegbuildError
     from negbuild.model import Candidate, Image, Role, Search, Skip, SkipReason, Split
+    from negbuild.order import Order
     from negbuild.source import Source, Takes, find_source, source_names
-    from negbuild.stages.crawl import Order, crawl
+    from negbuild.stages.crawl import crawl, preview, retry
     from negbuild.stages.dedup import dedup
     from negbuild.stages.split import SplitOptions, split
     from negbuild.stages.status import status
@@ -37,6 +38,8 @@ __all__ = [
     "crawl",
     "dedup",
     "find_source",
+    "preview",
+    "retry",
     "source_names",
     "split",
     "status",
@@ -47,7 +50,8 @@ _HOMES = {
     "errors": ["NegbuildError"],
     "model": ["Candidate", "Image", "Role", "Search", "Skip", "SkipReason", "Split"],
     "source": ["Source", "Takes", "find_source", "source_names"],
-    "stages.crawl": ["Order", "crawl"],
+    "order": ["Order"],
+    "stages.crawl": ["crawl", "preview", "retry"],
     "stages.dedup": ["dedup"],
     "stages.split": ["SplitOptions", "split"],
     "stages.status": ["status"],

@@ -17,8 +17,10 @@ from negbuild.errors import NegbuildError, VerificationFailed
 from negbuild.model import Role, Search
 
 if TYPE_CHECKING:  # `negbuild --help` needs neither Pillow nor numpy
+    from negbuild.manners import Manners
+    from negbuild.order import Order
     from negbuild.picture import Limits
-    from negbuild.stages.crawl import CrawlResult, Order
+    from negbuild.stages.crawl import CrawlResult
     from negbuild.workspace import Workspace
 
 _INTERRUPTED = 130
@@ -30,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # What Pillow says of odd metadata is no news to a person; what it cannot read becomes a skip with its reason.
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
     logging.getLogger("PIL").addHandler(logging.NullHandler())
+    logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
     sys.exit(run(arguments))
 
 
@@ -93,8 +96,9 @@ def add(
     Example:
       negbuild add photos --category hotdog --role known
     """
+    from negbuild.order import Order
     from negbuild.source import find_source
-    from negbuild.stages.crawl import Order, crawl
+    from negbuild.stages.crawl import crawl
 
     # The folder's name stands for the query; its path stays on this machine.
     order = Order(Search(path.resolve().name, path=path), category, Role(role), limits)
@@ -106,6 +110,7 @@ def add(
 @cli.command()
 @click.option("--query", "-q", default="", help="What to search for.")
 @click.option("--source", "-s", "name", default="openverse", show_default=True, help="Where; see `negbuild sources`.")
+@click.option("--path", type=click.Path(path_type=Path), help="The list, for sources that take one.")
 @click.option(
     "--number",
     "-n",
@@ -119,29 +124,30 @@ def add(
     "--role", type=options.roles, default="unknown", show_default=True, help="What they are to the classifier."
 )
 @click.option("--seed", default=0, show_default=True, help="Decides the order of sources that draw.")
-@click.option("--contact", help="Whom a webmaster may write to; else NEGBUILD_CONTACT, else negbuild.toml.")
-@click.option(
-    "--allow-private",
-    is_flag=True,
-    envvar="NEGBUILD_ALLOW_PRIVATE",
-    help="Fetch from private addresses too: your own network.",
-)
+@click.option("--retry", is_flag=True, help="Take up only what failed for now, in any crawl of the workspace.")
+@click.option("--dry-run", is_flag=True, help="Say what would be fetched; fetch and write nothing.")
+@click.option("--urls-only", is_flag=True, help="Print the addresses that would be fetched, one a line.")
+@options.wishes
 @options.limits
-@options.workspace
+@options.workspace  # before the manners, which look into its settings
+@options.manners
 @options.as_json
 def crawl(
-    query: str,
     name: str,
+    path: Path | None,
     number: int,
     category: str | None,
     role: str,
-    seed: int,
-    contact: str | None,
     workspace: "Workspace",
     limits: "Limits",
+    manners: "Manners",
+    wishes: "options.Wishes",
     *,
-    allow_private: bool,
+    retry: bool,
+    dry_run: bool,
+    urls_only: bool,
     as_json: bool,
+    **search: Any,  # noqa: ANN401  query and seed
 ) -> None:
     """Hold as many pictures of a source as wanted, or say why not.
 
@@ -149,16 +155,29 @@ def crawl(
     Example:
       negbuild crawl --query "street food" -n 200
       negbuild crawl --source picsum -n 500 --contact you@example.org
+      negbuild crawl --query tree --license commercial,derivatives --exclude "hot dog"
+      negbuild crawl --retry
     """
+    from negbuild.order import Order
     from negbuild.source import find_source
     from negbuild.stages import crawl as stage
-    from negbuild.web import Manners
 
+    if retry:
+        with options.progress_bar("trying again") as progress:
+            again = stage.retry(workspace, limits, manners=manners, progress=progress)
+        _show(again, show.retry_lines(again), as_json=as_json)
+        return
     source = find_source(name)
-    query = query.strip()
-    order = stage.Order(Search(query, limit=number, seed=seed), category or query or name, Role(role), limits)
-    manners = Manners(contact=contact or workspace.setting("contact"), allow_private=allow_private)
+    query = search["query"].strip() or (path.stem if path else "")
+    wanted = Search(query, path, number, search["seed"], licenses=wishes.licenses, safe=wishes.safe)
+    order = Order(wanted, category or query or name, Role(role), limits, wishes.excluded, refresh=wishes.refresh)
     subject = f'{name} "{query}"' if query else name
+    if dry_run or urls_only:
+        seen = stage.preview(workspace, source, order, manners=manners)
+        _show(seen, show.preview_lines(seen, subject, urls_only=urls_only), as_json=as_json)
+        if seen.refusal:
+            raise seen.refusal
+        return
     with options.progress_bar(subject) as progress:
         result = stage.crawl(workspace, source, order, manners=manners, progress=progress)
     if source.base_url and not manners.contact:

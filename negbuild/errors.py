@@ -37,6 +37,10 @@ class SourceError(NegbuildError):
     exit_code = 4
 
 
+class NetworkDown(SourceError):  # noqa: N818  the name says it
+    """Our own network or name service fails: nothing is said about any source or picture."""
+
+
 class VerificationFailed(NegbuildError):  # noqa: N818  the name says it
     """A dataset does not keep its promises."""
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from negbuild.catalog import Catalog
 from negbuild.errors import NegbuildError
 from negbuild.fingerprint import VERSION, fingerprints
-from negbuild.model import Candidate, Fingerprint, Settled, Skip, SkipReason
+from negbuild.model import NO_VALIDATORS, Candidate, Fingerprint, Image, Settled, Skip, SkipReason, Validators
 from negbuild.picture import Inspection, Limits, inspect
 from negbuild.store import Store
 from negbuild.twins import Comparer
@@ -23,6 +23,7 @@ class Arrival:
     candidate: Candidate
     outcome: Inspection | Skip
     data: bytes = b""
+    validators: Validators = NO_VALIDATORS
 
 
 def current_fingerprints(catalog: Catalog, store: Store) -> list[tuple[str, Fingerprint]]:
@@ -51,15 +52,14 @@ class Taken(NamedTuple):
 class Intake:
     """Takes arrivals in; knows the fingerprints of everything that is held."""
 
-    def __init__(self, catalog: Catalog, store: Store, query: str) -> None:
+    def __init__(self, catalog: Catalog, store: Store) -> None:
         self._catalog = catalog
         self._store = store
-        self._query = query
         self._comparer = Comparer()
         self._comparer.add(current_fingerprints(catalog, store))
 
-    def settle(self, arrivals: Sequence[Arrival]) -> Taken:
-        """Record arrivals: pictures in the store, images and skips in the catalog."""
+    def settle(self, arrivals: Sequence[Arrival], query: str) -> Taken:
+        """Record arrivals of one query: pictures in the store, images and skips in the catalog."""
         if not arrivals:
             return Taken(0, 0)
         new = self._new(arrivals)
@@ -69,21 +69,29 @@ class Intake:
         settled = []
         for arrival in arrivals:
             if isinstance(arrival.outcome, Skip):
-                settled.append(Settled(arrival.candidate, self._query, arrival.outcome))
+                settled.append(Settled(arrival.candidate, query, arrival.outcome, validators=arrival.validators))
                 continue
             image = arrival.outcome.image
             # The first arrival of its bytes brings the image; the next ones are duplicates of it.
             if print_ := prints.pop(image.sha256, None):
-                settled.append(Settled(arrival.candidate, self._query, image, image.sha256, print_))
+                outcome: Image | Skip = image
             else:
-                settled.append(self._duplicate(arrival.candidate, image.sha256))
+                outcome = _duplicate(image.sha256)
+            settled.append(Settled(arrival.candidate, query, outcome, image.sha256, print_, arrival.validators))
         self._catalog.settle(settled, pairs, VERSION)
         self._store.publish(inspection.image for inspection, _ in new.values())
         return Taken(len(new), len(new) - len({pair.newer for pair in pairs if pair.twins}))
 
-    def add_origin(self, candidate: Candidate, sha256: str) -> None:
-        """Record that a candidate is one more origin of an image that is held."""
-        self._catalog.settle([self._duplicate(candidate, sha256)], [], VERSION)
+    def record(self, known: Sequence[tuple[Candidate, Skip | str]], query: str) -> None:
+        """Record candidates that need not be fetched: each with its skip, or with the SHA-256 of its image."""
+        settled = [
+            Settled(candidate, query, _duplicate(what), what)
+            if isinstance(what, str)
+            else Settled(candidate, query, what)
+            for candidate, what in known
+        ]
+        if settled:
+            self._catalog.settle(settled, [], VERSION)
 
     def _new(self, arrivals: Sequence[Arrival]) -> dict[str, tuple[Inspection, bytes]]:
         """Pictures whose bytes are not held yet, by SHA-256."""
@@ -93,6 +101,6 @@ class Intake:
             if isinstance(arrival.outcome, Inspection) and not self._catalog.find(arrival.outcome.image.sha256)
         }
 
-    def _duplicate(self, candidate: Candidate, sha256: str) -> Settled:
-        skip = Skip(SkipReason.DUPLICATE, f"same bytes as {sha256[:12]}")
-        return Settled(candidate, self._query, skip, sha256)
+
+def _duplicate(sha256: str) -> Skip:
+    return Skip(SkipReason.DUPLICATE, f"same bytes as {sha256[:12]}")

@@ -42,25 +42,60 @@ class SkipReason(StrEnum):
     TOO_SMALL = "under the minimum side"
     FLAT = "flat"
     UNREADABLE = "unreadable"
+    EXCLUDED = "excluded"
+    LICENSE = "another licence"
     BAD_URL = "not an http address"
+    CREDENTIALS = "a password in the address"
     PRIVATE_ADDRESS = "private address"
     TOO_MANY_REDIRECTS = "too many redirects"
+    ROBOTS = "robots.txt"
+    NOAI = "noai"
+    NOIMAGEAI = "noimageai"
+    NOINDEX = "noindex"
+    NOIMAGEINDEX = "noimageindex"
+    NOML = "noml"
     GONE = "gone"
     REFUSED = "refused"
     HTTP_ERROR = "http error"
+    MALFORMED = "malformed answer"
+    BAD_CERTIFICATE = "bad certificate"
+    NO_SUCH_HOST = "no such host"
+    UNREACHABLE = "unreachable"
+    ROBOTS_UNREACHABLE = "robots.txt unreachable"
+    HOST_DOWN = "host down"
     THROTTLED = "throttled"
     TIMEOUT = "timeout"
-    UNREACHABLE = "unreachable"
+    TOO_SLOW = "too slow"
 
     @property
     def transient(self) -> bool:
-        """Whether the same candidate may succeed later, so that the next run tries it again."""
-        return self in {
-            SkipReason.THROTTLED,
-            SkipReason.TIMEOUT,
-            SkipReason.UNREACHABLE,
-            SkipReason.UNREADABLE,
-        }
+        """Whether the candidate only failed for now, so that a later run tries it again."""
+        return self in _FOR_NOW
+
+    @property
+    def opt_out(self) -> bool:
+        """Whether the host asks that the picture be left alone."""
+        return self in _OPT_OUTS
+
+
+_FOR_NOW = {
+    SkipReason.UNREADABLE,
+    SkipReason.NO_SUCH_HOST,
+    SkipReason.UNREACHABLE,
+    SkipReason.ROBOTS_UNREACHABLE,
+    SkipReason.HOST_DOWN,
+    SkipReason.THROTTLED,
+    SkipReason.TIMEOUT,
+    SkipReason.TOO_SLOW,
+}
+_OPT_OUTS = {
+    SkipReason.ROBOTS,
+    SkipReason.NOAI,
+    SkipReason.NOIMAGEAI,
+    SkipReason.NOINDEX,
+    SkipReason.NOIMAGEINDEX,
+    SkipReason.NOML,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +103,9 @@ class Search:
     """What a source is asked for.
 
     `text` is the query of sources that take one, `path` the place of local ones, `limit` how many candidates are
-    wanted (None: all), `base_url` the address of the service, without a slash at its end.
+    wanted (None: all), `base_url` the address of the service, without a slash at its end. `licenses` are what
+    `order.LICENSES` names; `safe` leaves out what the service marks as not for everybody. A source asks its service
+    for as much of both as that understands; what comes is looked at again.
     """
 
     text: str = ""
@@ -76,6 +113,16 @@ class Search:
     limit: int | None = None
     seed: int = 0
     base_url: str = ""
+    licenses: tuple[str, ...] = ()
+    safe: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many calls a service grants within any so many seconds."""
+
+    calls: int
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +158,21 @@ class Candidate:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, str):
+            if isinstance(value, str) and not value.isascii():
                 object.__setattr__(self, field.name, value.encode("utf-8", "replace").decode())
 
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Why a candidate is not held: the reason, what exactly was seen, and the limit that refused it, if one did."""
+    """Why a candidate is not held: the reason, what exactly was seen, and the limit that refused it, if one did.
+
+    `retry_at` is the Unix time before which it is no use to try again, where the host or its failures say one.
+    """
 
     reason: SkipReason
     detail: str = ""
     limit: int | None = None
+    retry_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +237,17 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
+class Validators:
+    """What a host said of a file's version (RFC 9110, 8.8): handed back, it tells whether the file changed."""
+
+    etag: str = ""
+    last_modified: str = ""
+
+
+NO_VALIDATORS = Validators()
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """A candidate that was tried: the image it brought with its fingerprint and pairs, or a skip.
 
@@ -197,16 +259,20 @@ class Settled:
     outcome: Image | Skip
     sha256: str | None = None
     fingerprint: Fingerprint | None = None
+    validators: Validators = NO_VALIDATORS
 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What came of a candidate before: for the same category (`here`) or another; its skip; its image."""
+    """What came of a candidate, or of its address, before: its skip, its image, and what its host said.
+
+    `here` says that this very candidate was tried for this very category.
+    """
 
     here: bool
-    reason: SkipReason | None
-    limit: int | None
+    skip: Skip | None
     sha256: str | None
+    validators: Validators
 
 
 @dataclass(frozen=True, slots=True)

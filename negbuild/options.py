@@ -4,12 +4,16 @@ import functools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from negbuild.model import Progress, Role, no_progress
+
+if TYPE_CHECKING:
+    from negbuild.workspace import Workspace
 
 Command = Callable[..., None]
 
@@ -46,7 +50,7 @@ def limits(command: Command) -> Command:
 
     @functools.wraps(command)
     def with_limits(
-        min_side: int,
+        min_size: int,
         max_mbytes: float,
         max_mpixels: float,
         *,
@@ -55,15 +59,106 @@ def limits(command: Command) -> Command:
     ) -> None:
         from negbuild.picture import Limits
 
-        command(limits=Limits(round(max_mbytes * 2**20), round(max_mpixels * 1e6), min_side, first_frame), **given)
+        command(limits=Limits(round(max_mbytes * 2**20), round(max_mpixels * 1e6), min_size, first_frame), **given)
 
     options = (
-        click.option("--min-side", default=64, show_default=True, help="Smallest side of a picture, in pixels."),
+        click.option(
+            "--min-size", default=64, show_default=True, help="Shorter side of a picture at least, in pixels."
+        ),
         click.option("--max-mbytes", default=32.0, show_default=True, help="Largest file, in MiB."),
         click.option("--max-mpixels", default=64.0, show_default=True, help="Largest picture, in million pixels."),
         click.option("--first-frame", is_flag=True, help="Hold the first frame of animated pictures."),
     )
     return functools.reduce(lambda decorated, option: option(decorated), reversed(options), with_limits)
+
+
+def manners(command: Command) -> Command:
+    """Add how to behave on the web; the command gets manners.Manners. To be used inside `workspace`."""
+
+    @functools.wraps(command)
+    def with_manners(
+        contact: str | None,
+        workspace: "Workspace",
+        *,
+        allow_private: bool,
+        ignore_opt_outs: bool,
+        use_proxy: bool,
+        **given: Any,  # noqa: ANN401  the other options
+    ) -> None:
+        from negbuild.manners import Manners
+
+        whom = workspace.setting("contact") if contact is None else contact
+        how = Manners(whom, allow_private, obey_opt_outs=not ignore_opt_outs, use_proxy=use_proxy)
+        command(manners=how, workspace=workspace, **given)
+
+    options = (
+        click.option("--contact", help="Whom a webmaster may write to; else NEGBUILD_CONTACT, else negbuild.toml."),
+        click.option(
+            "--allow-private",
+            is_flag=True,
+            envvar="NEGBUILD_ALLOW_PRIVATE",
+            help="Fetch from private addresses too: your own network.",
+        ),
+        click.option(
+            "--ignore-opt-outs",
+            is_flag=True,
+            help="Fetch what robots.txt or X-Robots-Tag forbid too: your own sites.",
+        ),
+        click.option(
+            "--use-proxy",
+            is_flag=True,
+            help="Go through HTTP_PROXY and HTTPS_PROXY; the proxy then decides which addresses are reached.",
+        ),
+    )
+    return functools.reduce(lambda decorated, option: option(decorated), reversed(options), with_manners)
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What is left out of a crawl, and whether what was tried is asked for again."""
+
+    licenses: tuple[str, ...]
+    excluded: tuple[str, ...]
+    safe: bool
+    refresh: bool
+
+
+def wishes(command: Command) -> Command:
+    """Add what to leave out; the command gets Wishes."""
+
+    @functools.wraps(command)
+    def with_wishes(
+        licenses: str,
+        excluded: tuple[str, ...],
+        *,
+        unsafe: bool,
+        refresh: bool,
+        **given: Any,  # noqa: ANN401  the other options
+    ) -> None:
+        from negbuild.order import parse_excluded, parse_licenses
+
+        wanted = Wishes(parse_licenses(licenses), parse_excluded(excluded), not unsafe, refresh)
+        command(wishes=wanted, **given)
+
+    options = (
+        click.option(
+            "--license",
+            "licenses",
+            default="",
+            metavar="LIST",
+            help="Only these: cc0, pdm, by, by-sa, by-nc, by-nd, ..., and the groups commercial, derivatives.",
+        ),
+        click.option(
+            "--exclude",
+            "excluded",
+            multiple=True,
+            metavar="WORD|SITE",
+            help="Leave out what has this word in its title or address, or comes from this site; repeatable.",
+        ),
+        click.option("--unsafe", is_flag=True, help="Take what the source marks as not for everybody, too."),
+        click.option("--refresh", is_flag=True, help="Ask again for what was tried before, if it changed."),
+    )
+    return functools.reduce(lambda decorated, option: option(decorated), reversed(options), with_wishes)
 
 
 @contextmanager

@@ -72,6 +72,9 @@ class Limits:
     first_frame: bool = False
 
 
+DEFAULT_LIMITS = Limits()
+
+
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """A picture that passed: its record, and its upright grey thumbnail (shorter side 128 to 255 px, or its own)."""
@@ -80,7 +83,7 @@ class Inspection:
     thumbnail: Pillow.Image
 
 
-def inspect(data: bytes, limits: Limits = Limits()) -> Inspection | Skip:
+def inspect(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Inspection | Skip:
     """Check one picture: its record and grey thumbnail, or why it is not held."""
     if len(data) > limits.max_bytes:
         return Skip(SkipReason.TOO_MANY_BYTES, f"{len(data):,} bytes", limits.max_bytes)

@@ -1,4 +1,4 @@
-"""The schema of the catalog as commented SQL, and the ordered steps that brought it there."""
+"""The schemas of the catalog and of the ledger as commented SQL, and the ordered steps that brought them there."""
 
 from collections.abc import Callable
 
@@ -84,5 +84,64 @@ def m001_initial(run: Run) -> None:
         run(statement)
 
 
-MIGRATIONS: tuple[Callable[[Run], None], ...] = (m001_initial,)
+STATES = """\
+-- Unix time before which a candidate that failed for now is not tried again; null: at any time.
+ALTER TABLE candidates ADD COLUMN retry_at INTEGER;
+-- What the host said of the file's version, for asking again only whether it changed.
+ALTER TABLE candidates ADD COLUMN etag TEXT NOT NULL DEFAULT '';
+ALTER TABLE candidates ADD COLUMN last_modified TEXT NOT NULL DEFAULT '';
+-- The address as addresses.address_key() writes it, the same for the same file; '' for files of this machine.
+ALTER TABLE candidates ADD COLUMN address TEXT NOT NULL DEFAULT '';
+UPDATE candidates SET address = address_key(url);
+CREATE INDEX candidates_by_address ON candidates (address) WHERE address <> '';
+
+-- Candidates that a source named and that were not tried yet: the columns of candidates, and the host of the address.
+CREATE TABLE pending (
+    id INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,
+    source_id TEXT NOT NULL,
+    url TEXT NOT NULL,
+    page TEXT NOT NULL,
+    title TEXT NOT NULL,
+    author TEXT NOT NULL,
+    author_url TEXT NOT NULL,
+    license TEXT NOT NULL,
+    license_url TEXT NOT NULL,
+    width INTEGER,
+    height INTEGER,
+    category TEXT NOT NULL REFERENCES categories,
+    query TEXT NOT NULL,
+    host TEXT NOT NULL,
+    UNIQUE (source, source_id, category)
+) STRICT;
+CREATE INDEX pending_by_host ON pending (source, query, host);
+"""
+
+
+def m002_states(run: Run) -> None:
+    """Add what a crawl knows of each address: not tried yet, failed for now, and its version."""
+    for statement in STATES.split(";\n"):
+        run(statement)
+
+
+MIGRATIONS: tuple[Callable[[Run], None], ...] = (m001_initial, m002_states)
 """In order; the number of those applied is the file's `user_version`."""
+
+CALLS = """\
+-- Calls to services that grant so many in so much time, whichever workspace they were made for.
+CREATE TABLE calls (
+    service TEXT NOT NULL,            -- host of the service
+    at REAL NOT NULL                  -- Unix time
+) STRICT;
+CREATE INDEX calls_by_service ON calls (service, at);
+"""
+
+
+def l001_initial(run: Run) -> None:
+    """Make the table of the ledger."""
+    for statement in CALLS.split(";\n"):
+        run(statement)
+
+
+LEDGER_MIGRATIONS: tuple[Callable[[Run], None], ...] = (l001_initial,)
+"""The same for the ledger of calls."""

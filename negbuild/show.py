@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -10,13 +11,14 @@ from negbuild.model import Role, SkipReason, Split
 
 if TYPE_CHECKING:  # the stages import numpy and Pillow, and `--help` needs neither
     from negbuild.proof import Certificate
-    from negbuild.stages.crawl import CrawlResult
+    from negbuild.stages.crawl import CrawlResult, Preview, RetryResult
     from negbuild.stages.dedup import DedupResult
     from negbuild.stages.split import SplitCount, SplitResult
     from negbuild.stages.status import StatusResult
     from negbuild.stages.verify import VerifyResult
 
 _MOST_PROBLEMS = 5
+_SHOWN = 10
 
 Text = TypeVar("Text", bound=str)
 
@@ -45,6 +47,31 @@ def crawl_notes(result: "CrawlResult", root: Path) -> list[str]:
     made = [f"negbuild: {root}: a new workspace"] if result.made_workspace else []
     names = result.categories.items()
     return made + [f"negbuild: category {given!r} is held as {held}" for given, held in names if given != held]
+
+
+def retry_lines(result: "RetryResult") -> list[str]:
+    """Say what trying again brought."""
+    lines = [
+        f"tried {result.tried:,} again: {_count(result.new, 'unique picture')}"
+        + (f", and {_count(result.copies, 'copy', 'copies')} of pictures held" if result.copies else "")
+    ]
+    if result.failed:
+        lines.append(f"still failing for now: {reasons(result.failed)}")
+    if result.next_at is not None:
+        when = datetime.fromtimestamp(result.next_at).astimezone().strftime("%Y-%m-%d %H:%M")
+        lines.append(f"not due yet: {result.later:,}, the first of them at {when}")
+    return lines
+
+
+def preview_lines(result: "Preview", subject: str, *, urls_only: bool) -> list[str]:
+    """Say what a crawl would fetch, or list the addresses alone."""
+    if urls_only:
+        return [candidate.url for candidate in result.candidates]
+    lines = [f"{subject}: would try {_count(len(result.candidates), 'candidate')}, {result.known:,} were tried before"]
+    if result.skips:
+        lines.append(f"would leave out {sum(result.skips.values()):,}: {reasons(result.skips)}")
+    rows = [(one.title[:40] or one.source_id[:40], one.license, one.url) for one in result.candidates[:_SHOWN]]
+    return lines + (["", *table(("title", "licence", "address"), rows)] if rows else [])
 
 
 def crawl_failure(result: "CrawlResult", subject: str, wanted: int | None) -> NegbuildError | None:

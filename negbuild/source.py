@@ -14,7 +14,7 @@ from importlib.metadata import entry_points
 from typing import Protocol
 
 from negbuild.errors import UsageError
-from negbuild.model import Answer, Candidate, Search
+from negbuild.model import Allowance, Answer, Candidate, Search
 
 ENTRY_POINTS = "negbuild.sources"
 
@@ -32,6 +32,7 @@ class Takes(StrEnum):
     QUERY = "a query"
     QUERY_OR_NOTHING = "a query, or nothing"
     PATH = "a path"
+    LIST = "a list"
     NOTHING = "nothing"
 
 
@@ -42,7 +43,10 @@ class Source:
     `search` names candidates, best first; it makes no request before the first one is taken. Local sources have
     `read(candidate, max_bytes)`, which gives the bytes of a candidate, one more than `max_bytes` at most; those of all
     others are fetched from `Candidate.url`. `missing` says what must be installed or set before the source can be used,
-    or nothing. `base_url` is the address of its service, which NEGBUILD_<NAME>_URL replaces.
+    or nothing. `base_url` is the address of its service, which NEGBUILD_<NAME>_URL replaces; `allowances` are what the
+    service grants to everybody without a key, `documented` the further hosts that its pictures officially come from,
+    whose robots.txt speaks to other robots than this one. `secrets` names the environment variables whose values must
+    never be shown or kept.
     """
 
     name: str
@@ -53,10 +57,19 @@ class Source:
     read: Callable[[Candidate, int], bytes] | None = None
     base_url: str = ""
     missing: Callable[[], str] = str
+    allowances: tuple[Allowance, ...] = ()
+    documented: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
 
     def address(self) -> str:
         """Address of the service: the one a person set, else the public one."""
         return os.environ.get(f"NEGBUILD_{self.name.upper()}_URL", self.base_url).rstrip("/")
+
+    def masked(self, text: str) -> str:
+        """Text without the values of the source's secrets."""
+        for secret in (os.environ.get(name) for name in self.secrets):
+            text = text.replace(secret, "***") if secret else text
+        return text
 
 
 def source_names() -> list[str]:

@@ -1,84 +1,32 @@
 """The one polite HTTP client: API calls of the sources, and downloads of their pictures.
 
 Both name themselves honestly, pace themselves per host, wait as long as a host asks, and end. Addresses that a search
-names are not trusted: http and https only, public addresses only, every redirect looked at again, bytes capped while
-they stream. Addresses that a person set (a source's base address) are.
+names are not trusted; addresses that a person set (a source's base address) are, and their redirects as far as they
+stay on the same host.
 """
 
-import asyncio
-import email.utils
-import ipaddress
-import random
-import re
-import socket
+import math
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import TracebackType
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
-import aiohttp
 import requests
-from aiohttp.abc import AbstractResolver, ResolveResult
-from yarl import URL
 
-from negbuild import __version__
+from negbuild.addresses import host_of
+from negbuild.download import ATTEMPTS, MOST_REDIRECTS, REDIRECTS, Downloads
 from negbuild.errors import SourceError
-from negbuild.model import Answer, Skip, SkipReason
+from negbuild.hosts import Host, Hosts, asked_wait, backoff, is_retried
+from negbuild.ledger import Ledger
+from negbuild.manners import Manners
+from negbuild.model import Answer
 
-_RETRIED = {408, 425, 429, 500, 502, 503, 504}
-_REDIRECTS = {301, 302, 303, 307, 308}
-_REFUSALS = {401, 402, 403, 407, 451}
-_GONE = {404, 410}
-_ATTEMPTS = 5
-_MOST_REDIRECTS = 5
-_CHUNK = 1 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class Manners:
-    """How the client behaves: who it says it is, and what it allows. Times are in seconds."""
-
-    contact: str = ""
-    allow_private: bool = False
-    max_bytes: int = 32 * 2**20
-    connections_per_host: int = 4
-    deadline: float = 60.0
-    longest_wait: float = 90.0
-
-    @property
-    def user_agent(self) -> str:
-        """Name of the tool, its version, and whom to write to."""
-        contact = f"contact: {self.contact}" if self.contact else "no contact given"
-        return f"negbuild/{__version__} (builds image datasets; {contact})"
-
-
-class _RefusedAddressError(OSError):
-    """A name that leads to an address which is not public."""
-
-
-class _Resolver(AbstractResolver):
-    """Resolves a name once, and refuses it unless every address it has is public."""
-
-    def __init__(self, *, allow_private: bool) -> None:
-        self._inner = aiohttp.ThreadedResolver()
-        self._allow_private = allow_private
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await self._inner.resolve(host, port, family)
-        if not self._allow_private:
-            for result in found:
-                if not is_public(result["host"]):
-                    raise _RefusedAddressError(f"{host} is {result['host']}")
-        return found
-
-    async def close(self) -> None:
-        await self._inner.close()
+_MOST_BYTES = 64 * 2**20
+_TIMEOUT = (10, 20)  # seconds to connect, and between two bytes
+_CHUNK = 2**16
+_LOOK_AGAIN = 0.05  # seconds, where all connections to a host are busy
 
 
 class Web:
@@ -86,190 +34,145 @@ class Web:
 
     def __init__(self, manners: Manners) -> None:
         self._manners = manners
+        self._hosts = Hosts(manners.pace)
+        self._downloads = Downloads(manners, self._hosts)
+        self.fetch, self.release = self._downloads.fetch, self._downloads.release
         self._closing = threading.Event()
-        self._not_before: dict[str, float] = {}
-        self._slots: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(manners.connections_per_host))
+        self._ledger: Ledger | None = None
         self._api = requests.Session()
-        self._api.trust_env = False
-        self._api.max_redirects = _MOST_REDIRECTS
+        self._api.trust_env = manners.use_proxy
         self._api.headers["User-Agent"] = manners.user_agent
-        self._downloads: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
-        resolver = _Resolver(allow_private=self._manners.allow_private)
-        self._downloads = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(resolver=resolver, limit=64),
-            headers={"User-Agent": self._manners.user_agent, "Accept": "image/*,*/*;q=0.5"},
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+        await self._downloads.__aenter__()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._closing.set()
+    async def __aexit__(self, *error: object) -> None:
+        self.close()
+        await self._downloads.__aexit__(*error)
+
+    def close(self) -> None:
+        """Ask for nothing more; enough where nothing is downloaded."""
+        self.wind_down()
         self._api.close()
-        await self._downloads.close()
+        if self._ledger:
+            self._ledger.close()
+
+    def wind_down(self) -> None:
+        """Wait for no host any more; what is being read goes on."""
+        self._closing.set()
+        self._downloads.wind_down()
+
+    def wait(self, host: str, under_way: int) -> float:
+        """Seconds until a host with so many pictures under way may be asked for more; infinity: once one landed."""
+        known = self._hosts[host]
+        if known.closed(self._manners.longest_wait):
+            return 0.0  # it will be skipped at once
+        return math.inf if under_way >= known.pace.connections else known.wait()
+
+    def well(self, host: str) -> bool:
+        """Whether a host can be expected to answer soon."""
+        return self._hosts[host].well
 
     def get(self, url: str, params: Mapping[str, str | int] | None = None) -> Answer:
         """Make one API call; a busy service is asked again as it wishes, `longest_wait` seconds at most.
 
-        Returns the last answer, whatever its status; raises SourceError where nobody answers.
+        Returns the last answer, whatever its status; raises SourceError where nobody answers, or where the allowance
+        that the service grants is used up.
         """
-        host = urlsplit(url).netloc
-        for attempt in range(_ATTEMPTS):
+        name = host_of(url)
+        host = self._hosts[name]
+        for attempt in range(ATTEMPTS):
+            last = attempt == ATTEMPTS - 1
+            self._spend(name)
             try:
-                response = self._api.get(url, params=params, timeout=(10, 30))
+                with self._turn(name, host):
+                    answer, wait = self._ask(url, params)
             except requests.RequestException as error:
-                wait: float | None = backoff(attempt)
-                if attempt == _ATTEMPTS - 1:
-                    raise SourceError(f"{host}: cannot be reached ({_cause(error)})") from error
+                host.failed(answered=False)
+                if last or host.closed(self._manners.longest_wait):
+                    raise SourceError(f"{name}: cannot be reached ({_cause(error)})") from error
+                wait = None
             else:
-                answer = Answer(response.status_code, response.text)
-                wait = asked_wait(response.headers.get("Retry-After"), answer.text)
-                wait = backoff(attempt) if wait is None else wait
-                if answer.status not in _RETRIED or attempt == _ATTEMPTS - 1 or wait > self._manners.longest_wait:
+                if not is_retried(answer.status):
+                    host.answered()
                     return answer
-            if self._closing.wait(wait):
+                host.failed(answered=True)
+                host.rest(wait or 0.0)
+                if last or host.closed(self._manners.longest_wait):
+                    return answer
+            self._sleep(backoff(attempt) if wait is None else wait)
+        raise AssertionError("unreachable")
+
+    def _ask(self, url: str, params: Mapping[str, str | int] | None) -> tuple[Answer, float | None]:
+        """Make one request, redirects on the same host followed: the answer, and the wait that it asks for."""
+        name = host_of(url)
+        for _ in range(MOST_REDIRECTS + 1):
+            with self._api.get(url, params=params, timeout=_TIMEOUT, allow_redirects=False, stream=True) as response:
+                if response.status_code in REDIRECTS and "Location" in response.headers:
+                    url, params = urljoin(response.url, response.headers["Location"]), None
+                    if host_of(url).removeprefix("www.") != name.removeprefix("www."):
+                        raise SourceError(f"{name}: has moved to {host_of(url)}; set its address, if that is right")
+                    continue
+                text = self._text(name, response)
+                return Answer(response.status_code, text), asked_wait(response.headers.get("Retry-After"), text)
+        raise SourceError(f"{name}: redirects more than {MOST_REDIRECTS} times")
+
+    def _text(self, name: str, response: requests.Response) -> str:
+        body, began = bytearray(), time.monotonic()
+        for chunk in response.iter_content(_CHUNK):
+            body += chunk
+            if len(body) > _MOST_BYTES:
+                raise SourceError(f"{name}: answers with more than {_MOST_BYTES:,} bytes")
+            if time.monotonic() - began > self._manners.deadline:
+                raise requests.Timeout
+        return body.decode(response.encoding or "utf-8", "replace")
+
+    def _spend(self, name: str) -> None:
+        """Count one call against what the service grants; wait for that if it is soon."""
+        allowances = self._manners.allowances.get(name)
+        if not allowances:
+            return
+        self._ledger = self._ledger or Ledger()
+        while wait := self._ledger.spend(name, allowances):
+            if wait > self._manners.longest_wait:
+                granted = " and ".join(f"{one.calls} calls in {_duration(one.seconds)}" for one in allowances)
+                raise SourceError(
+                    f"{name}: grants {granted}, and they are used up; run the same command in {_duration(wait)}"
+                )
+            self._sleep(wait)
+
+    @contextmanager
+    def _turn(self, name: str, host: Host) -> Iterator[None]:
+        """Hold one of the host's connections, waiting for it as the host wishes."""
+        while True:
+            if closed := host.closed(self._manners.longest_wait):
+                raise SourceError(
+                    f"{name}: not asked now ({closed.reason}, {closed.detail}); run the same command later"
+                )
+            wait = host.enter()
+            if wait == 0:
                 break
-        raise SourceError(f"{host}: not asked any more, the run is ending")
-
-    async def fetch(self, url: str) -> bytes | Skip:
-        """Download one picture, or say why not; busy and failing hosts are tried again a few times."""
+            self._sleep(min(wait, _LOOK_AGAIN) if wait == math.inf else wait)
         try:
-            async with asyncio.timeout(self._manners.deadline + self._manners.longest_wait):
-                return await self._fetch(url)
-        except TimeoutError:
-            return Skip(SkipReason.TIMEOUT, f"no end after {self._manners.deadline:.0f} s")
+            yield
+        finally:
+            host.leave()
 
-    async def _fetch(self, url: str) -> bytes | Skip:
-        outcome: bytes | Skip = Skip(SkipReason.UNREACHABLE)
-        for attempt in range(_ATTEMPTS):
-            outcome, wait = await self._attempt(url)
-            if not isinstance(outcome, Skip) or not outcome.reason.transient:
-                return outcome
-            wait = backoff(attempt) if wait is None else wait
-            if attempt == _ATTEMPTS - 1 or wait > self._manners.longest_wait:
-                break
-            await asyncio.sleep(wait)
-        return outcome
-
-    async def _attempt(self, url: str) -> tuple[bytes | Skip, float | None]:
-        """One try, redirects followed: the bytes or a skip, and the wait that the host asked for."""
-        for _ in range(_MOST_REDIRECTS + 1):
-            if refused := self._refuse(url):
-                return refused, None
-            host = urlsplit(url).netloc
-            await asyncio.sleep(max(0.0, self._not_before.get(host, 0.0) - time.monotonic()))
-            try:
-                async with self._slots[host], asyncio.timeout(self._manners.deadline):
-                    outcome, wait = await self._request(url)
-            except TimeoutError:
-                return Skip(SkipReason.TIMEOUT, f"no end after {self._manners.deadline:.0f} s"), None
-            except (aiohttp.ClientError, OSError, ValueError) as error:
-                return _failure(error), None
-            if wait is not None and wait <= self._manners.longest_wait:
-                self._not_before[host] = max(self._not_before.get(host, 0.0), time.monotonic() + wait)
-            if not isinstance(outcome, str):
-                return outcome, wait
-            url = outcome
-        return Skip(SkipReason.TOO_MANY_REDIRECTS, f"more than {_MOST_REDIRECTS}"), None
-
-    def _refuse(self, url: str) -> Skip | None:
-        """Refuse what can be refused without asking: other schemes, and addresses written as such."""
-        try:
-            parts = urlsplit(url)
-            host, _ = parts.hostname, parts.port
-        except ValueError as error:
-            return Skip(SkipReason.BAD_URL, str(error))
-        if parts.scheme not in {"http", "https"} or not host:
-            return Skip(SkipReason.BAD_URL, f"{parts.scheme or 'no scheme'}")
-        if not self._manners.allow_private and not is_public(host, unless_name=True):
-            return Skip(SkipReason.PRIVATE_ADDRESS, host)
-        return None
-
-    async def _request(self, url: str) -> tuple[bytes | Skip | str, float | None]:
-        """One request: the bytes, a skip, or the address it redirects to; and the wait that the host asked for."""
-        # A signed address must arrive as it was written; only what no address may hold is quoted.
-        address = URL(url, encoded=url.isascii() and " " not in url)
-        async with self._downloads.get(address, allow_redirects=False) as response:
-            status = response.status
-            if status in _REDIRECTS and "Location" in response.headers:
-                return urljoin(url, response.headers["Location"]), None
-            if status != requests.codes.ok:
-                return _refusal(status), asked_wait(response.headers.get("Retry-After"), "")
-            data = bytearray()
-            async for chunk in response.content.iter_chunked(_CHUNK):
-                data += chunk
-                if len(data) > self._manners.max_bytes:
-                    cap = self._manners.max_bytes
-                    return Skip(SkipReason.TOO_MANY_BYTES, f"more than {cap:,} bytes", cap), None
-            return bytes(data), None
+    def _sleep(self, seconds: float) -> None:
+        if self._closing.wait(seconds):
+            raise SourceError("web: not asked any more, the run is ending")
 
 
-def is_public(host: str, *, unless_name: bool = False) -> bool:
-    """Whether an IP address is reachable from everywhere: no private, link-local, shared or mapped one.
-
-    A host name is what `unless_name` says: its addresses are looked at when it is resolved.
-    """
-    try:
-        address = ipaddress.ip_address(host.strip("[]").partition("%")[0])
-    except ValueError:
-        return unless_name
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and address in ipaddress.ip_network("64:ff9b::/96"):  # NAT64, RFC 6052
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(str(inner))
-    return address.is_global and not address.is_multicast
-
-
-def asked_wait(retry_after: str | None, text: str) -> float | None:
-    """Seconds that a service asks to wait: Retry-After (RFC 9110, 10.2.3) or, in words, Django REST framework's."""
-    value = (retry_after or "").strip()
-    if value.isdecimal():
-        return float(value)
-    if value:
-        moment = email.utils.parsedate_to_datetime(value) if _is_date(value) else None
-        return max(0.0, moment.timestamp() - time.time()) if moment else None
-    said = re.search(r"Expected available in (\d+) second", text)
-    return float(said[1]) if said else None
-
-
-def backoff(attempt: int) -> float:
-    """Seconds before the next attempt: exponential with full jitter, so that clients do not wake together."""
-    return random.uniform(0, 0.5 * 2**attempt)  # noqa: S311  no secret
-
-
-def _is_date(value: str) -> bool:
-    return email.utils.parsedate(value) is not None
-
-
-def _refusal(status: int) -> Skip:
-    if status in _RETRIED:
-        reason = SkipReason.THROTTLED
-    elif status in _GONE:
-        reason = SkipReason.GONE
-    else:
-        reason = SkipReason.REFUSED if status in _REFUSALS else SkipReason.HTTP_ERROR
-    return Skip(reason, f"HTTP {status}")
-
-
-def _failure(error: Exception) -> Skip:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, _RefusedAddressError):
-            return Skip(SkipReason.PRIVATE_ADDRESS, str(cause))
-        cause = cause.__cause__ or cause.__context__
-    if isinstance(error, aiohttp.InvalidURL | ValueError):
-        return Skip(SkipReason.BAD_URL, str(error)[:200])
-    return Skip(SkipReason.UNREACHABLE, f"{type(error).__name__}: {error}"[:200])
+def _duration(seconds: float) -> str:
+    """Write a time as a person says it."""
+    for unit, length in (("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{math.ceil(seconds / length)} {unit}"
+    return f"{math.ceil(seconds)} seconds"
 
 
 def _cause(error: Exception) -> str:
-    text = str(error)
-    for known in ("Connection refused", "Name or service not known", "timed out", "Max retries", "redirects"):
-        if known in text:
-            return known.lower()
-    return type(error).__name__
+    text = str(error)  # may hold the whole address with a key in it: only known words are passed on
+    known = ("Connection refused", "Name or service not known", "name resolution", "timed out", "certificate")
+    return next((words.lower() for words in known if words in text), type(error).__name__)

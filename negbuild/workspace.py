@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from negbuild.catalog import Catalog, writer_lock
+from negbuild.catalog import Catalog
+from negbuild.database import writer_lock
 from negbuild.errors import UsageError
 from negbuild.store import Store, explaining_full_disk
 

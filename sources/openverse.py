@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from negbuild.errors import SourceError
-from negbuild.model import UNKNOWN_LICENSE, Answer, Candidate, Search
+from negbuild.model import UNKNOWN_LICENSE, Allowance, Answer, Candidate, Search
 from negbuild.source import Source, Takes, Web
 
 # What the API grants to callers without a key: a larger page is refused with 401, later results are not shown.
@@ -24,7 +24,7 @@ def search(search: Search, web: Web) -> Iterator[Candidate]:
                     "q": search.text[:_LONGEST_QUERY],
                     "page": page,
                     "page_size": PAGE_SIZE,
-                    "mature": "false",
+                    "mature": "false" if search.safe else "true",
                     "filter_dead": "true",
                 },
             )
@@ -90,4 +90,5 @@ SOURCE = Source(
     takes=Takes.QUERY,
     example="flower",
     base_url="https://api.openverse.org",
+    allowances=(Allowance(20, 60), Allowance(200, 86_400)),
 )

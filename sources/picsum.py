@@ -58,4 +58,5 @@ SOURCE = Source(
     search=search,
     takes=Takes.NOTHING,
     base_url="https://picsum.photos",
+    documented=("fastly.picsum.photos",),
 )

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from negbuild.catalog import Catalog, writer_lock
+from negbuild.catalog import Catalog
+from negbuild.database import writer_lock
 from negbuild.errors import CatalogError, UsageError, WorkspaceBusy
 from negbuild.model import (
     Candidate,
@@ -33,7 +34,8 @@ from negbuild.model import (
     Split,
 )
 from negbuild.source import find_source
-from negbuild.stages.crawl import Order, crawl
+from negbuild.order import Order
+from negbuild.stages.crawl import crawl
 from negbuild.stages.status import status
 from negbuild.workspace import Workspace
 

@@ -31,7 +31,8 @@ from negbuild.imagefolder import (
 )
 from negbuild.model import Candidate, Held, Image, Role, Search, Split
 from negbuild.source import find_source
-from negbuild.stages.crawl import Order, crawl
+from negbuild.order import Order
+from negbuild.stages.crawl import crawl
 from negbuild.stages.split import SplitOptions, split
 from negbuild.workspace import Workspace
 

@@ -22,7 +22,8 @@ from negbuild.model import Role, Search, SkipReason, Split
 from negbuild.picture import Inspection, inspect
 from negbuild.plan import Omission
 from negbuild.source import find_source
-from negbuild.stages.crawl import Order, crawl
+from negbuild.order import Order
+from negbuild.stages.crawl import crawl
 from negbuild.stages.dedup import dedup
 from negbuild.stages.split import SplitOptions, split
 from negbuild.stages.verify import verify

@@ -18,7 +18,8 @@ from negbuild.errors import UsageError
 from negbuild.model import Answer, Candidate, Role, Search, SkipReason
 from negbuild.picture import Limits
 from negbuild.source import find_source
-from negbuild.stages.crawl import CrawlResult, Order, crawl
+from negbuild.order import Order
+from negbuild.stages.crawl import CrawlResult, crawl
 from negbuild.workspace import Workspace
 
 Negbuild = Callable[..., Any]

@@ -1,0 +1,135 @@
+"""Addresses on the web: which may be asked, which are the same, and what of them may be shown. Pure functions."""
+
+import ipaddress
+import re
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from negbuild.model import Skip, SkipReason
+
+_PORTS = {"http": 80, "https": 443}
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: IPv4 in the last 32 bits
+_COMPATIBLE = ipaddress.ip_network("::/96")  # RFC 4291, 2.5.5.1: the same
+_LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")  # RFC 8215: leads into the network it is used in
+# Marks of a campaign, which change with every link and never the file.
+_TRACKING = re.compile(r"utm_[a-z]+|fbclid|gclid|dclid|msclkid|mc_[ce]id|igshid|yclid", re.IGNORECASE)
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")  # RFC 3986, 2.3
+_LONGEST = 8000  # what RFC 9110, 4.1 asks everybody to support; longer ones are refused by servers
+
+
+def refusal(url: str, *, allow_private: bool = False) -> Skip | None:
+    """Say why an address may not be asked, as far as it can be told without resolving its name."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        return Skip(SkipReason.BAD_URL, str(error)[:200])
+    if parts.scheme not in _PORTS or not host:
+        return Skip(SkipReason.BAD_URL, parts.scheme and f"{parts.scheme}: without a host" if host is None else "")
+    if len(url) > _LONGEST or any(character < " " for character in url):
+        return Skip(SkipReason.BAD_URL, "over 8,000 characters" if len(url) > _LONGEST else "control characters")
+    if parts.username is not None or parts.password is not None:
+        return Skip(SkipReason.CREDENTIALS, host)
+    if not allow_private and not is_public(host, unless_name=True):
+        return Skip(SkipReason.PRIVATE_ADDRESS, host)
+    return None
+
+
+def is_public(host: str, *, unless_name: bool = False) -> bool:
+    """Whether an IP address is reachable from everywhere: no private, link-local, shared or mapped one.
+
+    Spellings that only some resolvers understand (0x7f000001, 2130706433, 127.1) are read as they read them. A host
+    name is what `unless_name` says: its addresses are looked at when it is resolved.
+    """
+    address = _address(host.strip("[]").partition("%")[0])
+    if address is None:
+        return unless_name
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is None and (address in _NAT64 or address in _COMPATIBLE):
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+        if address in _LOCAL_NAT64 or address.is_site_local:
+            return False
+    return address.is_global and not address.is_multicast
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return _odd_address(host)
+
+
+def _odd_address(host: str) -> ipaddress.IPv4Address | None:
+    """Read an IPv4 address as inet_aton(3) does: 1 to 4 parts, each decimal, octal or hexadecimal."""
+    parts = host.rstrip(".").split(".")
+    if len(parts) > 4 or not all(re.fullmatch(r"0[xX][0-9a-fA-F]*|[0-9]+", part) for part in parts):  # noqa: PLR2004  octets
+        return None
+    try:
+        *octets, last = (_number(part) for part in parts)
+    except ValueError:
+        return None
+    value = sum(octet << 8 * (3 - place) for place, octet in enumerate(octets)) + last
+    fits = all(octet < 1 << 8 for octet in octets) and last < 1 << 8 * (4 - len(octets))
+    return ipaddress.IPv4Address(value) if fits else None
+
+
+def _number(text: str) -> int:
+    if text[:2] in {"0x", "0X"}:
+        return int(text[2:] or "0", 16)
+    return int(text, 8 if text.startswith("0") and len(text) > 1 else 10)
+
+
+def host_of(url: str) -> str:
+    """Host of an address with its port, unless that is the scheme's own; '' where there is none."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return ""
+    host = f"[{host}]" if ":" in host else host.rstrip(".")
+    return host if port is None or port == _PORTS.get(parts.scheme) else f"{host}:{port}"
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of an address: what one robots.txt speaks for."""
+    return f"{urlsplit(url).scheme}://{host_of(url)}"
+
+
+def address_key(url: str) -> str:
+    """Write an address so that two spellings of the same file are equal; '' where it is not on the web.
+
+    Scheme and host in lower case, without the scheme's own port, the fragment and the marks of campaigns; characters
+    that need no quoting unquoted (RFC 3986, 6.2). Everything else stays: a signed address depends on it.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        if parts.scheme not in _PORTS or not parts.hostname:
+            return ""
+    except ValueError:
+        return ""
+    fields = (field for field in parts.query.split("&") if not _TRACKING.fullmatch(field.partition("=")[0]))
+    path, query = _canonical(parts.path or "/"), _canonical("&".join(fields))
+    return urlunsplit((parts.scheme, host_of(url.strip()), path, query, ""))
+
+
+def _canonical(text: str) -> str:
+    """Quote what no address may hold, and unquote what needs no quoting."""
+
+    def spelled(quoted: re.Match[str]) -> str:
+        character = chr(int(quoted[1], 16))
+        return character if character in _UNRESERVED else quoted[0].upper()
+
+    return re.sub("%([0-9A-Fa-f]{2})", spelled, quote(text, safe="%/:@!$&'()*+,;=~?"))
+
+
+def shown(url: str) -> str:
+    """Return an address as it may be shown and kept: without user name and password."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    if "@" not in parts.netloc:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -1,0 +1,122 @@
+"""Where a connection may lead, what its failures mean, and how much may come through all of them at once."""
+
+import asyncio
+import errno
+import socket
+from collections import deque
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from negbuild.addresses import is_public
+from negbuild.model import Skip, SkipReason
+
+_NO_NETWORK = {errno.ENETUNREACH, errno.ENETDOWN}
+_ASK_LATER = {socket.EAI_AGAIN, socket.EAI_SYSTEM, socket.EAI_FAIL}
+# In the order of asking: a class stands before those it is made from.
+_MEANINGS: tuple[tuple[type[BaseException], SkipReason], ...] = (
+    (aiohttp.ClientSSLError, SkipReason.BAD_CERTIFICATE),
+    (aiohttp.InvalidURL, SkipReason.BAD_URL),
+    (aiohttp.ClientResponseError, SkipReason.MALFORMED),
+    (TimeoutError, SkipReason.TIMEOUT),
+    (aiohttp.ClientError, SkipReason.UNREACHABLE),
+    (OSError, SkipReason.UNREACHABLE),
+    (ValueError, SkipReason.BAD_URL),
+)
+
+
+class RefusedAddressError(OSError):
+    """A name that leads to an address which is not public."""
+
+
+class Resolver(AbstractResolver):
+    """Resolves a name once, and refuses it unless every address it has is public."""
+
+    def __init__(self, *, allow_private: bool) -> None:
+        self._inner = aiohttp.ThreadedResolver()
+        self._allow_private = allow_private
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Resolve a name; raises RefusedAddressError."""
+        found = await self._inner.resolve(host, port, family)
+        for result in found:
+            if not self._allow_private and not is_public(result["host"]):
+                raise RefusedAddressError(f"{host} is {result['host']}")
+        return found
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+        await self._inner.close()
+
+
+class Room:
+    """Memory for what is read, in bytes: what does not fit waits, first come, first served."""
+
+    def __init__(self, size: int) -> None:
+        self._free = self._size = size
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    async def take(self, size: int) -> int:
+        """Take so many bytes, or all there are; return how many."""
+        size = min(size, self._size)
+        if not self._waiting and size <= self._free:
+            self._free -= size
+            return size
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append((size, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.give(size)
+            raise
+        return size
+
+    def give(self, size: int) -> None:
+        """Give bytes back."""
+        self._free += size
+        while self._waiting and (self._waiting[0][1].done() or self._waiting[0][0] <= self._free):
+            size, turn = self._waiting.popleft()
+            if not turn.done():
+                self._free -= size
+                turn.set_result(None)
+
+
+def failure(error: Exception) -> Skip:
+    """Return what a request that failed without an answer is recorded as."""
+    cause = _cause(error, RefusedAddressError, socket.gaierror, aiohttp.ClientConnectionError)
+    if isinstance(cause, RefusedAddressError):
+        return Skip(SkipReason.PRIVATE_ADDRESS, str(cause))
+    if isinstance(cause, socket.gaierror) and cause.errno not in _ASK_LATER:
+        return Skip(SkipReason.NO_SUCH_HOST, cause.strerror or "")
+    reason = next(reason for kind, reason in _MEANINGS if isinstance(error, kind))
+    if isinstance(error, aiohttp.ClientPayloadError) and not _cut_off(error):
+        reason = SkipReason.MALFORMED
+    said = " ".join(str(error).split()) or type(error).__name__
+    return Skip(reason, said[:200])
+
+
+def is_ours(error: Exception) -> bool:
+    """Whether a failure may well be that of our own network or name service, and say nothing about the host."""
+    cause = _cause(error, OSError)
+    if isinstance(cause, socket.gaierror):
+        return cause.errno in _ASK_LATER
+    return isinstance(cause, OSError) and cause.errno in _NO_NETWORK
+
+
+def _cut_off(error: aiohttp.ClientPayloadError) -> bool:
+    """Whether a body ended before its end, rather than being written wrongly."""
+    return (
+        _cause(error, aiohttp.http_exceptions.ContentLengthError, ConnectionError, aiohttp.ClientConnectionError)
+        is not None
+    )
+
+
+def _cause(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:
+    """Find the first exception of some kinds on the way to where it began."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, kinds):
+        cause = cause.__cause__ or cause.__context__
+    return cause

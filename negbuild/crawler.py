@@ -1,0 +1,313 @@
+"""One crawl under way: named in one thread, fetched in the event loop, checked in several threads, recorded in one.
+
+Only the recording thread touches the catalog. What a kill interrupts was either recorded whole, or will be named,
+fetched and recorded again.
+"""
+
+import asyncio
+import logging
+import math
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from negbuild.catalog import PENDING_PAGE, Catalog
+from negbuild.errors import NetworkDown, SourceError
+from negbuild.frontier import Entry, Frontier
+from negbuild.intake import Arrival, Intake, Taken
+from negbuild.manners import Manners
+from negbuild.model import Candidate, Progress, Skip, SkipReason
+from negbuild.naming import Naming
+from negbuild.order import Order
+from negbuild.picture import Inspection, inspect
+from negbuild.sifter import Sifted, Sifter
+from negbuild.source import Source
+from negbuild.web import Web
+
+_log = logging.getLogger("negbuild")
+
+_AT_ONCE = 192  # candidates under way, those at hosts that hang included; their bytes have a limit of their own
+_AT_ONCE_LOCALLY = 32
+_BATCH = 64  # pictures recorded in one transaction
+_LONGEST_UNSETTLED = 0.25  # seconds that a picture may wait for others to be recorded with
+_AHEAD = 512  # candidates named before their turn
+_MOST_ON_DISK = 50_000  # candidates named and left waiting for their hosts
+_LAST_LANDINGS = 5.0  # seconds that pictures under way have, once the run is to end
+_TICK = 0.1
+_DRY_HOSTS = 8
+
+
+class Crawler:
+    """One crawl; `unique`, `new` and what else came of it can be read at the end."""
+
+    def __init__(self, catalog: Catalog, intake: Intake, source: Source, order: Order, manners: Manners) -> None:
+        self._catalog, self._intake, self._source, self._order = catalog, intake, source, order
+        self._manners = manners
+        self._sifter = Sifter(catalog, source, order, manners)
+        category = None if order.category is None else self._sifter.declared(order.category)
+        self.key = (source.name, order.search.text, category)
+        self.before = self.unique = catalog.unique_count(*self.key)
+        self.tried = self.images = 0
+        self.refusal: SourceError | None = None
+        self._limit = order.search.limit
+        self._at_once = _AT_ONCE_LOCALLY if source.read else _AT_ONCE
+        self._progress: Progress
+        self._wake: asyncio.Event
+        self._web: Web
+        self._naming: Naming
+        self._frontier: Frontier
+        self._named: deque[Candidate] = deque()
+        self._from_disk: list[Candidate] = []
+        self._tasks: dict[asyncio.Task[Arrival], Entry] = {}
+        self._stuck = self._unwell = 0  # under way and waiting at hosts that will not answer soon
+        self._recording = 0  # pictures that are being recorded
+        self._arrived: deque[tuple[Entry, Arrival]] = deque()
+        self._arrived_at = 0.0
+        self._job: tuple[asyncio.Future[Any], Callable[[Any], None]] | None = None
+        self._failure: BaseException | None = None
+        self._recorder = ThreadPoolExecutor(1, "recorder")
+        self._checkers = ThreadPoolExecutor(os.cpu_count(), "checker")
+
+    @property
+    def categories(self) -> dict[str, str]:
+        """Each category as it was given, and the name it is held under."""
+        return self._sifter.categories
+
+    def run(self, candidates: Iterator[Candidate] | None, progress: Progress) -> None:
+        """Hold pictures until there are as many as ordered, or no more; `candidates` stand in for the source's own."""
+        self._progress = progress
+        progress(self.unique, self._limit)
+        with self._recorder, self._checkers:
+            if not self._is_enough():
+                with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                    runner.run(self._to_the_end(candidates))
+
+    async def _to_the_end(self, candidates: Iterator[Candidate] | None) -> None:
+        loop = asyncio.get_running_loop()
+        self._wake = asyncio.Event()
+        local = self._source.read is not None
+        async with Web(self._manners) as self._web:
+            left: Counter[str] = Counter()
+            if not local and candidates is None:
+                left = await loop.run_in_executor(self._recorder, self._catalog.pending_hosts, *self.key)
+            self._frontier = Frontier(_wait_locally if local else self._web.wait, left, spill=not local)
+            named = self._source.search(self._order.search, self._web) if candidates is None else candidates
+            self._naming = Naming(named, lambda: loop.call_soon_threadsafe(self._wake.set))
+            ticking = asyncio.create_task(self._tick())
+            try:
+                await self._pump()
+            except asyncio.CancelledError:
+                await self._land()
+                raise
+            finally:
+                self._naming.stop()
+                ticking.cancel()
+                await self._settle_the_rest()
+
+    async def _pump(self) -> None:
+        """Do what can be done, then sleep until something happened, until there is nothing left to do."""
+        while True:
+            self._wake.clear()
+            if self._failure:
+                raise self._failure
+            self._named.extend(self._naming.take())
+            self._go_on_recording()
+            if self._is_over():
+                return
+            self._start()
+            self._naming.want(self._wanted())
+            await self._wake.wait()
+
+    def _is_over(self) -> bool:
+        if self._job:
+            return False
+        if isinstance(self.refusal, NetworkDown):
+            return not self._arrived
+        if self._is_enough():
+            return True
+        waiting = self._tasks or self._arrived or self._named or self._from_disk
+        return self._naming.over and not waiting and self._frontier.over
+
+    def _go_on_recording(self) -> None:
+        """Take what the recording thread has done, and give it its next work: one job at a time."""
+        if self._job and self._job[0].done():
+            (done, take), self._job = self._job, None
+            take(done.result())
+        if self._job:
+            return
+        if batch := self._batch_due():
+            arrivals = [arrival for _, arrival in batch]
+            self._give(
+                self._intake.settle, arrivals, self._order.search.text, then=lambda taken: self._settled(batch, taken)
+            )
+        elif self._from_disk:
+            self._give(
+                self._sifter.sift, self._from_disk, self._intake, then=lambda sifted: self._sifted(sifted, spill=False)
+            )
+            self._from_disk = []
+        elif self._named:
+            named = [self._named.popleft() for _ in range(min(len(self._named), _AHEAD))]
+            self._give(self._sifter.sift, named, self._intake, then=self._sifted)
+        elif self._frontier.waiting < _AHEAD and (dry := self._frontier.dry(_DRY_HOSTS)):
+            self._give(self._read_pending, dry, then=self._take_pending)
+
+    def _give(self, work: Callable[..., Any], *given: object, then: Callable[[Any], None]) -> None:
+        job = asyncio.get_running_loop().run_in_executor(self._recorder, work, *given)
+        job.add_done_callback(lambda _: self._wake.set())
+        self._job = (job, then)
+
+    def _batch_due(self) -> list[tuple[Entry, Arrival]]:
+        """Take arrivals to record now; never more pictures than are wanted."""
+        late = self._arrived and time.monotonic() - self._arrived_at > _LONGEST_UNSETTLED
+        if not (late or len(self._arrived) >= _BATCH or (self._arrived and not self._tasks)):
+            return []
+        batch: list[tuple[Entry, Arrival]] = []
+        pictures = 0
+        while self._arrived and len(batch) < 2 * _BATCH:
+            picture = isinstance(self._arrived[0][1].outcome, Inspection)
+            if picture and self._limit is not None and pictures >= self._limit - self.unique:
+                break
+            pictures += picture
+            batch.append(self._arrived.popleft())
+        self._arrived_at = time.monotonic()
+        self._recording = pictures
+        return batch
+
+    def _settled(self, batch: list[tuple[Entry, Arrival]], taken: Taken) -> None:
+        self._recording = 0
+        for entry, arrival in batch:
+            if not self._source.read:
+                self._web.release(len(arrival.data))
+            self._named.extendleft(self._frontier.settled(entry))
+        self.tried += len(batch)
+        self.images += taken.images
+        self.unique += taken.unique
+        self._progress(self.unique, self._limit)
+
+    def _sifted(self, sifted: Sifted, *, spill: bool = True) -> None:
+        self.tried += sifted.recorded
+        self._frontier.add(sifted.entries, spill=spill)
+
+    def _read_pending(self, hosts: list[tuple[str, int]]) -> list[tuple[str, dict[int, Candidate]]]:
+        return [(host, self._catalog.pending(*self.key, host, after)) for host, after in hosts]
+
+    def _take_pending(self, pages: list[tuple[str, dict[int, Candidate]]]) -> None:
+        for host, rows in pages:
+            self._from_disk += self._frontier.read(host, rows, last=len(rows) < PENDING_PAGE)
+
+    def _missing(self) -> int | None:
+        """Pictures still wanted if all that is under way, and not stuck, comes to something; None: all there are."""
+        if self._limit is None:
+            return None
+        coming = len(self._tasks) - self._stuck + len(self._arrived) + self._recording
+        return self._limit - self.unique - coming
+
+    def _start(self) -> None:
+        missing = self._missing()
+        while len(self._tasks) < self._at_once and (missing is None or missing > 0):
+            entry = self._frontier.next()
+            if entry is None:
+                return
+            task = asyncio.create_task(self._bring(entry))
+            self._tasks[task] = entry
+            task.add_done_callback(self._landed)
+            missing = None if missing is None else missing - 1
+
+    def _wanted(self) -> int:
+        """Candidates that the source should name now."""
+        if self._frontier.on_disk > _MOST_ON_DISK:
+            return 0
+        wanted, missing = _AHEAD - self._frontier.waiting - len(self._named), self._missing()
+        if missing is not None:
+            waiting = self._frontier.waiting + self._frontier.on_disk - self._unwell
+            wanted = min(wanted, missing - waiting - len(self._named))
+        return max(0, wanted)
+
+    async def _bring(self, entry: Entry) -> Arrival:
+        """Fetch one candidate and check it; of a picture that is refused, no bytes are kept."""
+        check = asyncio.get_running_loop().run_in_executor
+        candidate = entry.candidate
+        if self._source.read:
+            data, outcome = await check(self._checkers, self._read, candidate)
+            return Arrival(candidate, outcome, data)
+        fetched = await self._web.fetch(candidate.url, entry.known)
+        if isinstance(fetched, Skip):
+            return Arrival(candidate, fetched)
+        outcome = await check(self._checkers, inspect, fetched.data, self._order.limits)
+        if isinstance(outcome, Inspection):
+            return Arrival(candidate, outcome, fetched.data, fetched.validators)
+        self._web.release(len(fetched.data))
+        return Arrival(candidate, outcome, validators=fetched.validators)
+
+    def _read(self, candidate: Candidate) -> tuple[bytes, Inspection | Skip]:
+        assert self._source.read is not None
+        try:
+            data = self._source.read(candidate, self._order.limits.max_bytes)
+        except OSError as error:
+            return b"", Skip(SkipReason.UNREADABLE, error.strerror or str(error))
+        return data, inspect(data, self._order.limits)
+
+    def _landed(self, task: "asyncio.Task[Arrival]") -> None:
+        entry = self._tasks.pop(task)
+        self._frontier.landed(entry)
+        self._wake.set()
+        if task.cancelled():
+            return
+        if error := task.exception():
+            if isinstance(error, NetworkDown):
+                self.refusal = error
+            else:
+                self._failure = error
+            return
+        if not self._arrived:
+            self._arrived_at = time.monotonic()
+        self._arrived.append((entry, task.result()))
+
+    async def _tick(self) -> None:
+        """Look at what changes without an event: hosts that rested, hosts that hang, pictures that waited."""
+        while True:
+            await asyncio.sleep(_TICK)
+            self._frontier.tick()
+            if self._limit is not None and self._source.read is None:
+                hosts = {entry.host for entry in self._tasks.values()}
+                unwell = {host for host in hosts if not self._web.well(host)}
+                self._stuck = sum(entry.host in unwell for entry in self._tasks.values())
+                self._unwell = self._frontier.count(unwell) - self._stuck
+            self._wake.set()
+
+    async def _land(self) -> None:
+        """Give what is under way a moment to end well; a second Ctrl-C ends that too."""
+        _log.warning("finishing what is under way; press Ctrl-C again to stop at once")
+        self._naming.stop()
+        self._web.wind_down()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_LAST_LANDINGS)
+
+    async def _settle_the_rest(self) -> None:
+        """Let go what is under way, and record what is whole; the rest stays pending."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._job or (self._arrived and not self._is_enough()):
+            if self._job:
+                await asyncio.wait([self._job[0]])
+            self._go_on_recording()
+
+    def _is_enough(self) -> bool:
+        return self._limit is not None and self.unique >= self._limit
+
+
+def _wait_locally(_host: str, under_way: int) -> float:
+    return 0.0 if under_way < _AT_ONCE_LOCALLY else math.inf
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Use the quicker event loop where there is one; Windows has none."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,248 @@
+"""Downloads: one picture from an address that nobody vouches for, or the reason why not.
+
+Every hop of a redirect is looked at like the first address; a name is resolved once, and the connection goes to an
+address that was looked at; bytes are counted as they come, after unpacking.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import NamedTuple, Self
+from urllib.parse import urljoin
+
+import aiohttp
+from yarl import URL
+
+from negbuild.addresses import host_of, refusal
+from negbuild.connection import Resolver, Room, failure, is_ours
+from negbuild.errors import NetworkDown
+from negbuild.hosts import Host, Hosts, asked_wait, backoff, is_retried, throttled
+from negbuild.manners import Manners
+from negbuild.model import NO_VALIDATORS, Skip, SkipReason, Validators
+from negbuild.robots import LONGEST_ROBOTS, Robots, opt_out
+
+ATTEMPTS = 5
+MOST_REDIRECTS = 5
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+_REFUSALS = {401, 402, 403, 407, 451}
+_GONE = {404, 410}
+_TRIED_AGAIN = {SkipReason.THROTTLED, SkipReason.TIMEOUT, SkipReason.UNREACHABLE, SkipReason.TOO_SLOW}
+_CONNECTIONS = 256
+_ROOM = 256 * 2**20  # bytes of pictures in memory, those being read included
+_LATELY = 30.0  # seconds for which an answer of anybody proves that our own network works
+
+
+class Fetched(NamedTuple):
+    """A file that came, with the version its host gives it; `unchanged`: it is the one that was asked about."""
+
+    data: bytes
+    validators: Validators
+    unchanged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is asked for: with which headers, at most how many bytes, how often; a robots.txt is cut, not refused."""
+
+    most: int
+    attempts: int = ATTEMPTS
+    headers: Mapping[str, str] = field(default_factory=dict)
+    robots: bool = False
+
+
+class Downloads:
+    """All downloads of a run; use it as an asynchronous context manager."""
+
+    def __init__(self, manners: Manners, hosts: Hosts) -> None:
+        self._manners, self._hosts = manners, hosts
+        self._robots = Robots(self._ask_robots)
+        self._room = Room(max(_ROOM, manners.max_bytes))
+        self._ending = asyncio.Event()
+        self._last_answer = -math.inf
+        self._session: aiohttp.ClientSession
+
+    async def __aenter__(self) -> Self:
+        manners = self._manners
+        resolver = Resolver(allow_private=manners.allow_private or manners.use_proxy)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(resolver=resolver, limit=_CONNECTIONS, ttl_dns_cache=300),
+            headers={"User-Agent": manners.user_agent, "Accept": "image/*,*/*;q=0.5"},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(manners.deadline, sock_connect=manners.connect, sock_read=manners.silence),
+            trust_env=manners.use_proxy,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._ending.set()
+        self._robots.close()
+        await self._session.close()
+
+    def wind_down(self) -> None:
+        """Wait for no host any more; what is being read goes on."""
+        self._ending.set()
+
+    async def fetch(self, url: str, known: Validators = NO_VALIDATORS) -> Fetched | Skip:
+        """Download one file, or say why not; busy and failing hosts are tried again a few times.
+
+        With `known`, only if it changed. The bytes count as held in memory until `release`. Raises NetworkDown where
+        nothing at all can be reached, CancelledError where the run is ending.
+        """
+        asked = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
+        wish = _Wish(self._manners.max_bytes, headers={name: value for name, value in asked.items() if value})
+        longest = self._manners.deadline + self._manners.longest_wait
+        try:
+            async with asyncio.timeout(longest):
+                return await self._with_patience(url, wish)
+        except TimeoutError:
+            return Skip(SkipReason.TIMEOUT, f"no end after {longest:.0f} s")
+
+    def release(self, size: int) -> None:
+        """Say that so many bytes that were fetched are not needed any more."""
+        self._room.give(size)
+
+    async def _with_patience(self, url: str, wish: _Wish) -> Fetched | Skip:
+        host = self._hosts[host_of(url)]
+        for attempt in range(wish.attempts):
+            outcome = await self._follow(url, wish)
+            if not isinstance(outcome, Skip) or outcome.reason not in _TRIED_AGAIN:
+                break
+            if attempt == wish.attempts - 1 or host.closed(self._manners.longest_wait):
+                break
+            if outcome.retry_at is None:
+                await self._sleep(backoff(attempt))
+        return outcome
+
+    async def _follow(self, url: str, wish: _Wish) -> Fetched | Skip:
+        """Make one try, redirects followed."""
+        for _ in range(MOST_REDIRECTS + 1):
+            refused = refusal(url, allow_private=self._manners.allow_private)
+            if refused or (not wish.robots and (refused := await self._disallowed(url))):
+                return refused
+            host = self._hosts[host_of(url)]
+            if closed := await self._turn(host):
+                return closed
+            try:
+                step = await self._request(url, host, wish)
+            finally:
+                host.leave()
+            if not isinstance(step, str):
+                return step
+            url = step
+        return Skip(SkipReason.TOO_MANY_REDIRECTS, f"more than {MOST_REDIRECTS}")
+
+    async def _disallowed(self, url: str) -> Skip | None:
+        name = host_of(url)
+        if not self._manners.obey_opt_outs or name in self._manners.documented:
+            return None
+        rules = await self._robots.rules(url)
+        if isinstance(rules, Skip):
+            return rules
+        if rules.delay:
+            self._hosts[name].slow_down(rules.delay)
+        return rules.refusal(url)
+
+    async def _ask_robots(self, url: str) -> bytes | Skip:
+        answer = await self._with_patience(url, _Wish(LONGEST_ROBOTS, attempts=2, robots=True))
+        if isinstance(answer, Skip):
+            return answer
+        self.release(len(answer.data))
+        return answer.data
+
+    async def _turn(self, host: Host) -> Skip | None:
+        """Wait for a connection to a host; return a skip where it is not worth waiting for."""
+        loop = asyncio.get_running_loop()
+        while True:
+            if closed := host.closed(self._manners.longest_wait):
+                return closed
+            free = asyncio.Event()
+            wait = host.enter(lambda free=free: loop.call_soon_threadsafe(free.set))  # type: ignore[misc]
+            if wait == 0:
+                return None
+            if wait == math.inf:
+                await free.wait()
+            else:
+                await self._sleep(wait)
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ending.wait()
+        except TimeoutError:
+            return
+        raise asyncio.CancelledError
+
+    async def _request(self, url: str, host: Host, wish: _Wish) -> Fetched | Skip | str:
+        """Make one request: the file, a skip, or the address it redirects to."""
+        try:
+            # A signed address must arrive as it was written; only what no address may hold is quoted.
+            address = URL(url, encoded=url.isascii() and " " not in url)
+            async with self._session.get(address, headers=wish.headers, allow_redirects=False) as response:
+                self._last_answer = time.monotonic()
+                outcome = await self._answer(host, response, wish)
+                if isinstance(outcome, str):
+                    outcome = urljoin(url, outcome)
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            outcome = failure(error)
+            if is_ours(error) and time.monotonic() - self._last_answer > _LATELY:
+                raise NetworkDown(f"network: cannot be used ({outcome.detail}); run the same command later") from error
+        if isinstance(outcome, Skip) and outcome.reason.transient:
+            host.failed(answered=outcome.reason is SkipReason.THROTTLED)
+        else:
+            host.answered()
+        return outcome
+
+    async def _answer(self, host: Host, response: aiohttp.ClientResponse, wish: _Wish) -> Fetched | Skip | str:
+        status, headers = response.status, response.headers
+        if status in REDIRECTS and "Location" in headers:
+            return headers["Location"]
+        if is_retried(status):
+            wait = asked_wait(headers.get("Retry-After"))
+            host.rest(wait or 0.0)
+            return throttled(f"HTTP {status}", wait)
+        validators = Validators(headers.get("ETag", "")[:1000], headers.get("Last-Modified", "")[:100])
+        if status == HTTPStatus.NOT_MODIFIED and wish.headers:
+            return Fetched(b"", validators, unchanged=True)
+        if status != HTTPStatus.OK:
+            return _refusal(status)
+        obeys = self._manners.obey_opt_outs and not wish.robots
+        if obeys and (asked := opt_out(headers.getall("X-Robots-Tag", []))):
+            return asked
+        data = await self._body(response, wish)
+        return data if isinstance(data, Skip) else Fetched(data, validators)
+
+    async def _body(self, response: aiohttp.ClientResponse, wish: _Wish) -> bytes | Skip:
+        over = Skip(SkipReason.TOO_MANY_BYTES, f"more than {wish.most:,} bytes", wish.most)
+        stated = response.content_length
+        if stated is not None and stated > wish.most and not wish.robots:
+            return over
+        # What is packed may grow to anything; so may what does not say how long it is.
+        room = await self._room.take(wish.most if stated is None or "Content-Encoding" in response.headers else stated)
+        chunks: list[bytes] = []
+        size, began, silence = 0, time.monotonic(), self._manners.silence
+        try:
+            async for chunk in response.content.iter_any():
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > wish.most:
+                    if not wish.robots:
+                        return over
+                    break
+                seconds = time.monotonic() - began
+                if seconds > silence and size < seconds * self._manners.min_speed:
+                    return Skip(SkipReason.TOO_SLOW, f"{size / seconds:,.0f} bytes a second")
+            data = b"".join(chunks)[: wish.most]
+            room -= len(data)  # what came stays taken until it is released
+            return data
+        finally:
+            self._room.give(room)
+
+
+def _refusal(status: int) -> Skip:
+    if status in _GONE:
+        return Skip(SkipReason.GONE, f"HTTP {status}")
+    return Skip(SkipReason.REFUSED if status in _REFUSALS else SkipReason.HTTP_ERROR, f"HTTP {status}")

@@ -1,0 +1,155 @@
+"""Candidates that wait to be fetched: a short queue for each host in memory, the rest in the catalog.
+
+A host that is slow or resting keeps only its own candidates waiting, and memory does not grow with their number. No
+candidate waits or is under way twice: neither under its name, nor under its address.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from negbuild.addresses import address_key
+from negbuild.model import NO_VALIDATORS, Candidate, Validators
+
+LONGEST = 64
+"""Candidates of one host that wait in memory, when there is a disk for the rest."""
+
+
+class Entry(NamedTuple):
+    """A candidate that waits, the host to ask, and the version of the file as it was tried before."""
+
+    candidate: Candidate
+    host: str
+    known: Validators = NO_VALIDATORS
+
+    @property
+    def keys(self) -> tuple[object, ...]:
+        """What no other entry may have in common with this one."""
+        address = address_key(self.candidate.url)
+        name = (self.candidate.source_id, self.candidate.category)
+        return (name, address) if address else (name,)
+
+
+@dataclass(slots=True)
+class _Queue:
+    """What is known of one host: who waits, how many are under way, and how many more the disk has, after which row."""
+
+    waiting: deque[Entry] = field(default_factory=deque)
+    under_way: int = 0
+    on_disk: int = 0
+    cursor: int = 0
+    has_turn: bool = False
+
+    @property
+    def size(self) -> int:
+        return len(self.waiting) + self.under_way + self.on_disk
+
+
+class Frontier:
+    """The queues of all hosts, which take turns."""
+
+    def __init__(self, wait: Callable[[str, int], float], on_disk: Counter[str], *, spill: bool) -> None:
+        """Ask `wait` how many seconds a host with so many under way wants to be left alone.
+
+        `on_disk` counts the candidates of each host that earlier runs left; `spill` says that this one may leave some.
+        """
+        self._wait, self._spill = wait, spill
+        self._queues = {host: _Queue(on_disk=number) for host, number in on_disk.items()}
+        self._turns: deque[str] = deque()
+        self._resting: set[str] = set()
+        self._dry = set(on_disk)  # hosts of which only the disk has candidates
+        self._held: dict[object, list[Candidate]] = {}
+        self.waiting = 0
+        self.on_disk = on_disk.total()
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody waits; some may be under way."""
+        return not self.waiting and not self.on_disk
+
+    def add(self, entries: Iterable[Entry], *, spill: bool = True) -> None:
+        """Let candidates wait; where a host has a long queue, the disk keeps them, unless they just came from there."""
+        for entry in entries:
+            queue = self._queues.setdefault(entry.host, _Queue())
+            keys = entry.keys
+            if twin := next((key for key in keys if key in self._held), None):
+                self._held[twin].append(entry.candidate)
+            elif self._spill and spill and (queue.on_disk or len(queue.waiting) >= LONGEST):
+                queue.on_disk += 1
+                self.on_disk += 1
+                if not queue.waiting:
+                    self._dry.add(entry.host)
+            else:
+                self._held |= {key: [] for key in keys}
+                queue.waiting.append(entry)
+                self.waiting += 1
+                self._give_turn(entry.host, queue)
+
+    def next(self) -> Entry | None:
+        """Take the next candidate whose host may be asked now."""
+        while self._turns:
+            host = self._turns.popleft()
+            queue = self._queues[host]
+            queue.has_turn = False
+            if not queue.waiting:
+                continue
+            if self._wait(host, queue.under_way) > 0:
+                self._resting.add(host)
+                continue
+            entry = queue.waiting.popleft()
+            queue.under_way += 1
+            self.waiting -= 1
+            self._give_turn(host, queue)
+            if not queue.waiting and queue.on_disk:
+                self._dry.add(host)
+            return entry
+        return None
+
+    def landed(self, entry: Entry) -> None:
+        """Note that a candidate is not under way any more."""
+        queue = self._queues[entry.host]
+        queue.under_way -= 1
+        self._give_turn(entry.host, queue)
+        if not queue.size:
+            del self._queues[entry.host]
+            self._resting.discard(entry.host)
+
+    def settled(self, entry: Entry) -> list[Candidate]:
+        """Forget a candidate that was recorded; return those that waited for what becomes of it."""
+        return [candidate for key in entry.keys for candidate in self._held.pop(key, ())]
+
+    def tick(self) -> None:
+        """Give the hosts that rested another turn; to be called now and then."""
+        resting, self._resting = self._resting, set()
+        for host in resting:
+            if host in self._queues:
+                self._give_turn(host, self._queues[host])
+
+    def dry(self, most: int) -> list[tuple[str, int]]:
+        """Take some hosts of which more is to be read from the disk, each with the row to read on after."""
+        taken = [self._dry.pop() for _ in range(min(most, len(self._dry)))]
+        return [(host, self._queues[host].cursor) for host in taken if host in self._queues]
+
+    def read(self, host: str, rows: dict[int, Candidate], *, last: bool) -> list[Candidate]:
+        """Note what was read from the disk, `last` if that was all; return those that are not in memory already."""
+        queue = self._queues.setdefault(host, _Queue())
+        queue.cursor = max(rows, default=queue.cursor)
+        fresh = [
+            candidate for candidate in rows.values() if (candidate.source_id, candidate.category) not in self._held
+        ]
+        left = 0 if last else max(1, queue.on_disk - len(fresh))
+        self.on_disk += left - queue.on_disk
+        queue.on_disk = left
+        if left and not fresh:
+            self._dry.add(host)
+        return fresh
+
+    def count(self, hosts: Iterable[str]) -> int:
+        """How many candidates of these hosts wait or are under way."""
+        return sum(self._queues[host].size for host in hosts if host in self._queues)
+
+    def _give_turn(self, host: str, queue: _Queue) -> None:
+        if queue.waiting and not queue.has_turn:
+            queue.has_turn = True
+            self._turns.append(host)

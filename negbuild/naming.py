@@ -1,0 +1,72 @@
+"""Names candidates in a thread of its own, as many as are wanted and no more: a source may take its time."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+from negbuild.errors import SourceError
+from negbuild.model import Candidate
+
+
+class Naming:
+    """A source being asked. The thread is a daemon: a service that is slow to answer holds up no ending."""
+
+    def __init__(self, candidates: Iterator[Candidate], notify: Callable[[], object]) -> None:
+        """Take candidates from the iterator; call `notify`, in that thread, whenever there is something new."""
+        self._candidates, self._notify = candidates, notify
+        self._changed = threading.Condition()
+        self._named: list[Candidate] = []
+        self._wanted = 0
+        self._over = False
+        self._error: BaseException | None = None
+        self.refusal: SourceError | None = None
+        threading.Thread(target=self._run, name="naming", daemon=True).start()
+
+    def want(self, number: int) -> None:
+        """Have so many candidates named beyond those taken; the source is asked for no more than that."""
+        with self._changed:
+            self._wanted = max(0, number - len(self._named))
+            self._changed.notify()
+
+    def take(self) -> list[Candidate]:
+        """Take what was named since; raises what the source raised, other than its own refusal."""
+        with self._changed:
+            if self._error:
+                raise self._error
+            named, self._named = self._named, []
+            return named
+
+    @property
+    def over(self) -> bool:
+        """Whether the source has no more, and everything was taken."""
+        with self._changed:
+            return self._over and not self._named and self._error is None
+
+    def stop(self) -> None:
+        """Name nothing more."""
+        with self._changed:
+            self._over = True
+            self._changed.notify()
+
+    def _run(self) -> None:
+        try:
+            while True:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._wanted > 0 or self._over)
+                    if self._over:
+                        return
+                candidate = next(self._candidates, None)
+                with self._changed:
+                    if candidate is None or self._over:
+                        return
+                    self._named.append(candidate)
+                    self._wanted -= 1
+                    first = len(self._named) == 1
+                if first:
+                    self._notify()
+        except SourceError as refusal:
+            self.refusal = refusal
+        except BaseException as error:  # noqa: BLE001  raised again where it is waited for
+            self._error = error
+        finally:
+            self._over = True
+            self._notify()

@@ -1,0 +1,99 @@
+"""What hosts ask of robots: robots.txt (RFC 9309), and the X-Robots-Tag of an answer."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+
+from protego import Protego
+
+from negbuild.addresses import origin_of
+from negbuild.model import Skip, SkipReason
+
+TOKEN = "negbuild"  # noqa: S105  the name that robots.txt calls the crawler by
+LONGEST_ROBOTS = 500 * 1024
+"""Bytes of a robots.txt that are read (RFC 9309, 2.5)."""
+
+_MOST_ORIGINS = 4096
+_LONGEST_DELAY = 30.0  # seconds between two requests; what asks for more is a way of saying no
+# Answers that mean there is no robots.txt, so that everything is allowed (RFC 9309, 2.3.1.3).
+_ABSENT = {SkipReason.GONE, SkipReason.REFUSED, SkipReason.HTTP_ERROR, SkipReason.TOO_MANY_REDIRECTS}
+_DIRECTIVES = {
+    "noai": SkipReason.NOAI,
+    "noimageai": SkipReason.NOIMAGEAI,
+    "noindex": SkipReason.NOINDEX,
+    "none": SkipReason.NOINDEX,  # noindex and nofollow
+    "noimageindex": SkipReason.NOIMAGEINDEX,
+    "noml": SkipReason.NOML,
+}
+_WITH_VALUE = {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
+
+
+class Rules:
+    """What one robots.txt says to negbuild."""
+
+    def __init__(self, text: str) -> None:
+        """Parse the file; an empty one allows everything."""
+        self._parsed = Protego.parse(text) if text.strip() else None
+        asked = self._parsed.crawl_delay(TOKEN) if self._parsed else None
+        self.delay = min(float(asked or 0.0), _LONGEST_DELAY)
+        """Seconds between two requests."""
+
+    def refusal(self, url: str) -> Skip | None:
+        """Say why an address may not be fetched, if so."""
+        if self._parsed is None or self._parsed.can_fetch(url, TOKEN):
+            return None
+        return Skip(SkipReason.ROBOTS, f"disallowed by {origin_of(url)}/robots.txt")
+
+
+class Robots:
+    """The robots.txt of each origin, asked for once in a run."""
+
+    def __init__(self, ask: Callable[[str], Awaitable[bytes | Skip]]) -> None:
+        """Use `ask` to fetch the first bytes of one robots.txt."""
+        self._ask = ask
+        self._known: OrderedDict[str, asyncio.Future[Rules | Skip]] = OrderedDict()
+
+    async def rules(self, url: str) -> Rules | Skip:
+        """Rules of the origin of an address, or why nothing there may be fetched."""
+        origin = origin_of(url)
+        if origin not in self._known:
+            # The first to come asks, everybody else waits for the same answer.
+            self._known[origin] = asyncio.ensure_future(self._read(f"{origin}/robots.txt"))
+            if len(self._known) > _MOST_ORIGINS:
+                self._known.popitem(last=False)
+        rules = self._known[origin]
+        try:
+            return rules.result() if rules.done() else await asyncio.shield(rules)
+        except BaseException:
+            if rules.done():  # a failure of our own is no answer of the host
+                self._known.pop(origin, None)
+            raise
+
+    def close(self) -> None:
+        """Stop asking."""
+        for rules in self._known.values():
+            rules.cancel()
+
+    async def _read(self, url: str) -> Rules | Skip:
+        answer = await self._ask(url)
+        if not isinstance(answer, Skip):
+            return Rules(answer.decode("utf-8", "replace"))
+        if answer.reason in _ABSENT:
+            return Rules("")
+        if answer.reason is SkipReason.THROTTLED:  # the host is there and cannot say: disallowed for now (2.3.1.4)
+            return replace(answer, reason=SkipReason.ROBOTS_UNREACHABLE, detail=f"{url}: {answer.detail}")
+        return answer
+
+
+def opt_out(tags: Iterable[str]) -> Skip | None:
+    """Read X-Robots-Tag headers: the first directive, for everybody or for negbuild, that asks to be left alone."""
+    for tag in tags:
+        addressee = ""
+        for part in tag.lower().split(","):
+            name, colon, rest = (text.strip() for text in part.partition(":"))
+            if colon and name not in _WITH_VALUE:  # "bot: directive" holds until the next bot is named
+                addressee, name = name, rest
+            if addressee in {"", "*", TOKEN} and name in _DIRECTIVES:
+                return Skip(_DIRECTIVES[name], f"X-Robots-Tag: {tag}"[:200])
+    return None
