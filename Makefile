@@ -2,7 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint docs dist clean
+BENCH := .venv-bench/bin
+
+.PHONY: demo test lint docs dist bench-crawl clean
 
 demo: .venv/demo.stamp  ## The whole way on bundled photographs, without key or network
 	$(BIN)/negbuild demo
@@ -22,6 +24,9 @@ docs: .venv/dev.stamp   ## Write the generated parts of README.md anew
 dist: .venv/dev.stamp   ## Build the sdist, and the wheel from it
 	$(BIN)/python -m build
 
+bench-crawl: .venv/dev.stamp .venv-bench/peers.stamp  ## Speed beside img2dataset and icrawler; needs nginx; ARGS="--only hosts"
+	$(BIN)/python tests/bench/crawl.py $(ARGS)
+
 # `venv --without-pip` works where the system's ensurepip is missing; pip reaches into the environment from outside.
 .venv/bin/python:
 	$(PYTHON) -m venv --without-pip .venv
@@ -34,5 +39,12 @@ dist: .venv/dev.stamp   ## Build the sdist, and the wheel from it
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet --editable '.[demo,dev]'
 	touch $@ .venv/demo.stamp
 
+.venv-bench/bin/python:
+	$(PYTHON) -m venv --without-pip .venv-bench
+
+.venv-bench/peers.stamp: tests/bench/peers.txt | .venv-bench/bin/python
+	$(PYTHON) -m pip --python $(BENCH)/python install --quiet --requirement tests/bench/peers.txt
+	touch $@
+
 clean:
-	rm -rf .venv build dist negbuild-demo ./*.egg-info
+	rm -rf .venv .venv-bench .bench build dist negbuild-demo ./*.egg-info

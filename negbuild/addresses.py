@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from functools import lru_cache
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from negbuild.model import Skip, SkipReason
@@ -81,6 +82,7 @@ def _number(text: str) -> int:
     return int(text, 8 if text.startswith("0") and len(text) > 1 else 10)
 
 
+@lru_cache(maxsize=4096)
 def host_of(url: str) -> str:
     """Host of an address with its port, unless that is the scheme's own; '' where there is none."""
     try:
@@ -97,6 +99,7 @@ def origin_of(url: str) -> str:
     return f"{urlsplit(url).scheme}://{host_of(url)}"
 
 
+@lru_cache(maxsize=4096)
 def address_key(url: str) -> str:
     """Write an address so that two spellings of the same file are equal; '' where it is not on the web.
 

@@ -97,7 +97,7 @@ class Catalog:
         """Write tried candidates, the new images among them with their fingerprints, and the new pairs."""
         images = [settled.outcome for settled in batch if isinstance(settled.outcome, Image)]
         prints = [
-            (settled.sha256, version, settled.fingerprint.codes, settled.fingerprint.texture)
+            (_sha256(settled), version, settled.fingerprint.codes, settled.fingerprint.texture)
             for settled in batch
             if settled.fingerprint
         ]
@@ -271,14 +271,17 @@ class Catalog:
             self._file.run("UPDATE categories SET role = 'unseen' WHERE name = ?", [(name,) for name in unseen])
 
 
+def _sha256(settled: Settled) -> str | None:
+    return settled.outcome.sha256 if isinstance(settled.outcome, Image) else settled.sha256
+
+
 def _tried(settled: Settled) -> tuple[object, ...]:
     outcome, validators = settled.outcome, settled.validators
-    sha256 = settled.sha256
     why: tuple[object, ...] = (None, "", None, None)
     if isinstance(outcome, Skip):
         why = (outcome.reason, outcome.detail, outcome.limit, outcome.retry_at)
     version = (validators.etag, validators.last_modified, address_key(settled.candidate.url))
-    return (*_origin(settled.candidate), settled.query, sha256, *why, *version)
+    return (*_origin(settled.candidate), settled.query, _sha256(settled), *why, *version)
 
 
 def _earlier(here: int, sha256: str | None, etag: str, modified: str, *why: Any) -> Earlier:  # noqa: ANN401  a row

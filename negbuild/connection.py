@@ -86,11 +86,11 @@ class Room:
 
 def failure(error: Exception) -> Skip:
     """Return what a request that failed without an answer is recorded as."""
-    cause = _cause(error, RefusedAddressError, socket.gaierror, aiohttp.ClientConnectionError)
-    if isinstance(cause, RefusedAddressError):
-        return Skip(SkipReason.PRIVATE_ADDRESS, str(cause))
-    if isinstance(cause, socket.gaierror) and cause.errno not in _ASK_LATER:
-        return Skip(SkipReason.NO_SUCH_HOST, cause.strerror or "")
+    if refused := _cause(error, RefusedAddressError):
+        return Skip(SkipReason.PRIVATE_ADDRESS, str(refused))
+    unknown = _cause(error, socket.gaierror)
+    if isinstance(unknown, socket.gaierror) and unknown.errno not in _ASK_LATER:
+        return Skip(SkipReason.NO_SUCH_HOST, unknown.strerror or "")
     reason = next(reason for kind, reason in _MEANINGS if isinstance(error, kind))
     if isinstance(error, aiohttp.ClientPayloadError) and not _cut_off(error):
         reason = SkipReason.MALFORMED

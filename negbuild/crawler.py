@@ -10,21 +10,22 @@ import math
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from negbuild.bringer import Bringer
 from negbuild.catalog import PENDING_PAGE, Catalog
 from negbuild.errors import NetworkDown, SourceError
 from negbuild.frontier import Entry, Frontier
 from negbuild.intake import Arrival, Intake, Taken
 from negbuild.manners import Manners
-from negbuild.model import Candidate, Progress, Skip, SkipReason
+from negbuild.model import Candidate, Image, Progress
 from negbuild.naming import Naming
 from negbuild.order import Order
-from negbuild.picture import Inspection, inspect
 from negbuild.sifter import Sifted, Sifter
 from negbuild.source import Source
+from negbuild.turns import long_turns, loop_factory
 from negbuild.web import Web
 
 _log = logging.getLogger("negbuild")
@@ -58,6 +59,7 @@ class Crawler:
         self._wake: asyncio.Event
         self._web: Web
         self._naming: Naming
+        self._bring: Callable[[Entry], Coroutine[None, None, Arrival]]
         self._frontier: Frontier
         self._named: deque[Candidate] = deque()
         self._from_disk: list[Candidate] = []
@@ -69,7 +71,7 @@ class Crawler:
         self._job: tuple[asyncio.Future[Any], Callable[[Any], None]] | None = None
         self._failure: BaseException | None = None
         self._recorder = ThreadPoolExecutor(1, "recorder")
-        self._checkers = ThreadPoolExecutor(os.cpu_count(), "checker")
+        self._checkers = ThreadPoolExecutor((os.cpu_count() or 1) + 1, "checker")
 
     @property
     def categories(self) -> dict[str, str]:
@@ -82,7 +84,7 @@ class Crawler:
         progress(self.unique, self._limit)
         with self._recorder, self._checkers:
             if not self._is_enough():
-                with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                with long_turns(), asyncio.Runner(loop_factory=loop_factory()) as runner:
                     runner.run(self._to_the_end(candidates))
 
     async def _to_the_end(self, candidates: Iterator[Candidate] | None) -> None:
@@ -95,6 +97,7 @@ class Crawler:
                 left = await loop.run_in_executor(self._recorder, self._catalog.pending_hosts, *self.key)
             self._frontier = Frontier(_wait_locally if local else self._web.wait, left, spill=not local)
             named = self._source.search(self._order.search, self._web) if candidates is None else candidates
+            self._bring = Bringer(self._source, self._web, self._order.limits, self._checkers).bring
             self._naming = Naming(named, lambda: loop.call_soon_threadsafe(self._wake.set))
             ticking = asyncio.create_task(self._tick())
             try:
@@ -114,6 +117,7 @@ class Crawler:
             if self._failure:
                 raise self._failure
             self._named.extend(self._naming.take())
+            self.refusal = self.refusal or self._naming.refusal
             self._go_on_recording()
             if self._is_over():
                 return
@@ -167,7 +171,7 @@ class Crawler:
         batch: list[tuple[Entry, Arrival]] = []
         pictures = 0
         while self._arrived and len(batch) < 2 * _BATCH:
-            picture = isinstance(self._arrived[0][1].outcome, Inspection)
+            picture = isinstance(self._arrived[0][1].outcome, Image)
             if picture and self._limit is not None and pictures >= self._limit - self.unique:
                 break
             pictures += picture
@@ -226,30 +230,6 @@ class Crawler:
             wanted = min(wanted, missing - waiting - len(self._named))
         return max(0, wanted)
 
-    async def _bring(self, entry: Entry) -> Arrival:
-        """Fetch one candidate and check it; of a picture that is refused, no bytes are kept."""
-        check = asyncio.get_running_loop().run_in_executor
-        candidate = entry.candidate
-        if self._source.read:
-            data, outcome = await check(self._checkers, self._read, candidate)
-            return Arrival(candidate, outcome, data)
-        fetched = await self._web.fetch(candidate.url, entry.known)
-        if isinstance(fetched, Skip):
-            return Arrival(candidate, fetched)
-        outcome = await check(self._checkers, inspect, fetched.data, self._order.limits)
-        if isinstance(outcome, Inspection):
-            return Arrival(candidate, outcome, fetched.data, fetched.validators)
-        self._web.release(len(fetched.data))
-        return Arrival(candidate, outcome, validators=fetched.validators)
-
-    def _read(self, candidate: Candidate) -> tuple[bytes, Inspection | Skip]:
-        assert self._source.read is not None
-        try:
-            data = self._source.read(candidate, self._order.limits.max_bytes)
-        except OSError as error:
-            return b"", Skip(SkipReason.UNREADABLE, error.strerror or str(error))
-        return data, inspect(data, self._order.limits)
-
     def _landed(self, task: "asyncio.Task[Arrival]") -> None:
         entry = self._tasks.pop(task)
         self._frontier.landed(entry)
@@ -302,12 +282,3 @@ class Crawler:
 
 def _wait_locally(_host: str, under_way: int) -> float:
     return 0.0 if under_way < _AT_ONCE_LOCALLY else math.inf
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Use the quicker event loop where there is one; Windows has none."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

@@ -8,7 +8,7 @@ import asyncio
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import NamedTuple, Self
 from urllib.parse import urljoin
@@ -107,8 +107,16 @@ class Downloads:
 
     async def _with_patience(self, url: str, wish: _Wish) -> Fetched | Skip:
         host = self._hosts[host_of(url)]
+        outcome: Fetched | Skip = Skip(SkipReason.UNREACHABLE)
         for attempt in range(wish.attempts):
-            outcome = await self._follow(url, wish)
+            before, outcome = outcome, await self._follow(url, wish)
+            if (
+                attempt
+                and isinstance(before, Skip)
+                and isinstance(outcome, Skip)
+                and outcome.reason is SkipReason.HOST_DOWN
+            ):
+                return replace(before, retry_at=outcome.retry_at)
             if not isinstance(outcome, Skip) or outcome.reason not in _TRIED_AGAIN:
                 break
             if attempt == wish.attempts - 1 or host.closed(self._manners.longest_wait):

@@ -6,6 +6,7 @@ transposition, those of the dHashes from flips of their two small grids, so that
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,8 @@ ORIENTATIONS = (
 _SIDE = 8
 _DCT_SIDE = 32
 
+Grey = NDArray[np.uint8]
+
 Codes = NDArray[np.uint64]
 """Shape (n, 8, 3): pictures, orientations, and one word for each of pHash, dHash and vertical dHash."""
 
@@ -46,14 +49,27 @@ def _dct_rows() -> NDArray[np.float64]:
 _DCT = _dct_rows()
 
 
-def fingerprints(thumbnails: Sequence[Pillow.Image]) -> list[Fingerprint]:
-    """Hash grey thumbnails (mode L, any size), in order."""
-    if not thumbnails:
+class Grids(NamedTuple):
+    """A picture reduced to what is hashed: 32 x 32, 8 rows of 9, and 9 rows of 8 pixels, grey."""
+
+    square: Grey
+    wide: Grey
+    tall: Grey
+
+
+def grids(thumbnail: Pillow.Image) -> Grids:
+    """Reduce one grey thumbnail (mode L, any size); this part takes the time, and threads can share it."""
+    sizes = (_DCT_SIDE, _DCT_SIDE), (_SIDE + 1, _SIDE), (_SIDE, _SIDE + 1)
+    return Grids(*(np.asarray(thumbnail.resize(size, Pillow.Resampling.LANCZOS)) for size in sizes))
+
+
+def fingerprints(batch: Sequence[Grids]) -> list[Fingerprint]:
+    """Hash reduced pictures, in order."""
+    if not batch:
         return []
-    squares = _resized(thumbnails, (_DCT_SIDE, _DCT_SIDE)).astype(np.float64)
+    squares, wide, tall = map(np.stack, zip(*batch, strict=True))
+    squares = squares.astype(np.float64)
     blocks = _DCT @ squares @ _DCT.T
-    wide = _resized(thumbnails, (_SIDE + 1, _SIDE))
-    tall = _resized(thumbnails, (_SIDE, _SIDE + 1))
     codes = np.stack(
         [
             np.stack([_phash(block), _dhash(rows), _dhash_vertical(columns)], axis=-1)
@@ -72,10 +88,6 @@ def unpack(batch: Sequence[Fingerprint]) -> Codes:
     """Lay fingerprints out for comparing: shape (n, 8, 3), native words."""
     joined = b"".join(fingerprint.codes for fingerprint in batch)
     return np.frombuffer(joined, dtype=">u8").reshape(-1, len(ORIENTATIONS), 3).astype(np.uint64)
-
-
-def _resized(thumbnails: Sequence[Pillow.Image], size: tuple[int, int]) -> NDArray[np.uint8]:
-    return np.stack([np.asarray(image.resize(size, Pillow.Resampling.LANCZOS)) for image in thumbnails])
 
 
 def _turned_blocks(blocks: NDArray[np.float64]) -> list[NDArray[np.float64]]:

@@ -10,18 +10,19 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from negbuild.addresses import address_key
-from negbuild.model import NO_VALIDATORS, Candidate, Validators
+from negbuild.model import NO_VALIDATORS, Candidate, Skip, Validators
 
 LONGEST = 64
 """Candidates of one host that wait in memory, when there is a disk for the rest."""
 
 
 class Entry(NamedTuple):
-    """A candidate that waits, the host to ask, and the version of the file as it was tried before."""
+    """A candidate that waits, the host to ask; and the version of the file that was skipped before, and why."""
 
     candidate: Candidate
     host: str
     known: Validators = NO_VALIDATORS
+    before: Skip | None = None
 
     @property
     def keys(self) -> tuple[object, ...]:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from negbuild.catalog import Catalog
 from negbuild.errors import NegbuildError
-from negbuild.fingerprint import VERSION, fingerprints
+from negbuild.fingerprint import VERSION, Grids, fingerprints, grids
 from negbuild.model import NO_VALIDATORS, Candidate, Fingerprint, Image, Settled, Skip, SkipReason, Validators
-from negbuild.picture import Inspection, Limits, inspect
+from negbuild.picture import Limits, inspect
 from negbuild.store import Store
 from negbuild.twins import Comparer
 
@@ -18,11 +18,12 @@ _NO_LIMITS = Limits(max_bytes=sys.maxsize, max_pixels=sys.maxsize, min_side=1, f
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A candidate that was tried, and what came of it; `data` are the bytes of a picture that passed."""
+    """A candidate that was tried, and what came of it; a picture that passed has bytes, reduced for its fingerprint."""
 
     candidate: Candidate
-    outcome: Inspection | Skip
+    outcome: Image | Skip
     data: bytes = b""
+    grids: Grids | None = None
     validators: Validators = NO_VALIDATORS
 
 
@@ -37,7 +38,7 @@ def current_fingerprints(catalog: Catalog, store: Store) -> list[tuple[str, Fing
         inspected = inspect(store.read(held.image), _NO_LIMITS)
         if isinstance(inspected, Skip):
             raise NegbuildError(f"picture {sha256}: is damaged in the store; put images/ back from a copy")
-        made.append((sha256, fingerprints([inspected.thumbnail])[0]))
+        made.append((sha256, fingerprints([grids(inspected.thumbnail)])[0]))
     catalog.renew_fingerprints(made, Comparer().add(made), VERSION)
     return made
 
@@ -63,15 +64,16 @@ class Intake:
         if not arrivals:
             return Taken(0, 0)
         new = self._new(arrivals)
-        prints = dict(zip(new, fingerprints([one.thumbnail for one, _ in new.values()]), strict=True))
+        prints = dict(zip(new, fingerprints([one.grids for one in new.values() if one.grids]), strict=True))
         pairs = self._comparer.add(list(prints.items()))
-        self._store.receive({inspection.image: data for inspection, data in new.values()})
+        images = {arrival.outcome: arrival.data for arrival in new.values() if isinstance(arrival.outcome, Image)}
+        self._store.receive(images)
         settled = []
         for arrival in arrivals:
             if isinstance(arrival.outcome, Skip):
                 settled.append(Settled(arrival.candidate, query, arrival.outcome, validators=arrival.validators))
                 continue
-            image = arrival.outcome.image
+            image = arrival.outcome
             # The first arrival of its bytes brings the image; the next ones are duplicates of it.
             if print_ := prints.pop(image.sha256, None):
                 outcome: Image | Skip = image
@@ -79,7 +81,7 @@ class Intake:
                 outcome = _duplicate(image.sha256)
             settled.append(Settled(arrival.candidate, query, outcome, image.sha256, print_, arrival.validators))
         self._catalog.settle(settled, pairs, VERSION)
-        self._store.publish(inspection.image for inspection, _ in new.values())
+        self._store.publish(images)
         return Taken(len(new), len(new) - len({pair.newer for pair in pairs if pair.twins}))
 
     def record(self, known: Sequence[tuple[Candidate, Skip | str]], query: str) -> None:
@@ -93,12 +95,12 @@ class Intake:
         if settled:
             self._catalog.settle(settled, [], VERSION)
 
-    def _new(self, arrivals: Sequence[Arrival]) -> dict[str, tuple[Inspection, bytes]]:
+    def _new(self, arrivals: Sequence[Arrival]) -> dict[str, Arrival]:
         """Pictures whose bytes are not held yet, by SHA-256."""
         return {
-            arrival.outcome.image.sha256: (arrival.outcome, arrival.data)
+            arrival.outcome.sha256: arrival
             for arrival in arrivals
-            if isinstance(arrival.outcome, Inspection) and not self._catalog.find(arrival.outcome.image.sha256)
+            if isinstance(arrival.outcome, Image) and not self._catalog.find(arrival.outcome.sha256)
         }
 
 

@@ -12,8 +12,9 @@ class Naming:
 
     def __init__(self, candidates: Iterator[Candidate], notify: Callable[[], object]) -> None:
         """Take candidates from the iterator; call `notify`, in that thread, whenever there is something new."""
-        self._candidates, self._notify = candidates, notify
-        self._changed = threading.Condition()
+        self._candidates = candidates
+        self._notify: Callable[[], object] = notify
+        self._changed = threading.Condition(threading.RLock())
         self._named: list[Candidate] = []
         self._wanted = 0
         self._over = False
@@ -44,7 +45,7 @@ class Naming:
     def stop(self) -> None:
         """Name nothing more."""
         with self._changed:
-            self._over = True
+            self._over, self._notify = True, _nobody
             self._changed.notify()
 
     def _run(self) -> None:
@@ -60,13 +61,17 @@ class Naming:
                         return
                     self._named.append(candidate)
                     self._wanted -= 1
-                    first = len(self._named) == 1
-                if first:
-                    self._notify()
+                    if len(self._named) == 1:
+                        self._notify()
         except SourceError as refusal:
             self.refusal = refusal
         except BaseException as error:  # noqa: BLE001  raised again where it is waited for
             self._error = error
         finally:
-            self._over = True
-            self._notify()
+            with self._changed:
+                self._over = True
+                self._notify()
+
+
+def _nobody() -> None:
+    """Notify nobody: the run has ended."""

@@ -156,7 +156,7 @@ def wishes(command: Command) -> Command:
             help="Leave out what has this word in its title or address, or comes from this site; repeatable.",
         ),
         click.option("--unsafe", is_flag=True, help="Take what the source marks as not for everybody, too."),
-        click.option("--refresh", is_flag=True, help="Ask again for what was tried before, if it changed."),
+        click.option("--refresh", is_flag=True, help="Ask again for what was skipped before, if it changed."),
     )
     return functools.reduce(lambda decorated, option: option(decorated), reversed(options), with_wishes)
 

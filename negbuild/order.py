@@ -25,7 +25,7 @@ class Order:
     """What is wanted: the search, the category (None: as the source groups them) and role, the limits of a picture.
 
     `excluded` are words and sites, as `parse_excluded` gives them, whose pictures are left out. With `refresh`, what
-    was tried before is asked for again, if it changed.
+    was skipped before is asked for again, if it changed.
     """
 
     search: Search

@@ -10,13 +10,21 @@ from negbuild.catalog import Catalog
 from negbuild.frontier import Entry
 from negbuild.intake import Intake
 from negbuild.manners import Manners
-from negbuild.model import NO_VALIDATORS, Candidate, Earlier, Skip, SkipReason, Validators
+from negbuild.model import NO_VALIDATORS, Candidate, Skip, SkipReason, Validators
 from negbuild.names import category_name
 from negbuild.order import Order
 from negbuild.source import Source
 
-Decision = Validators | Skip | str | None
-"""What a candidate needs: fetching (if it changed), a skip, the image it is one more origin of, or nothing at all."""
+
+class Fetch(NamedTuple):
+    """A candidate is to be fetched; if it was skipped `before`, only where it is not `known` in the same version."""
+
+    known: Validators = NO_VALIDATORS
+    before: Skip | None = None
+
+
+Decision = Fetch | Skip | str | None
+"""What a candidate needs: fetching, a skip, the image that it is one more origin of, or nothing at all."""
 
 
 class Sifted(NamedTuple):
@@ -51,8 +59,8 @@ class Sifter:
         for one in named:
             self.declared(self._given(one))
             candidate, decision = self.look_at(one)
-            if isinstance(decision, Validators):
-                entries.append(Entry(candidate, "" if self._local else host_of(candidate.url), decision))
+            if isinstance(decision, Fetch):
+                entries.append(Entry(candidate, "" if self._local else host_of(candidate.url), *decision))
             elif decision is None:
                 passed.append(candidate)
             else:
@@ -76,28 +84,34 @@ class Sifter:
 
     def _decide(self, candidate: Candidate) -> Decision:
         earlier = self._catalog.earlier(candidate)
-        if earlier and earlier.here and not self._again(earlier):
+        skipped = earlier.skip if earlier and not earlier.sha256 else None
+        again = skipped is not None and self._again(skipped)
+        if earlier and earlier.here and not again:
             return None
         if refused := self._order.refusal(candidate):
             return refused
         if not self._local and (refused := refusal(candidate.url, allow_private=self._manners.allow_private)):
             return refused
-        if earlier is None or (earlier.here and self._order.refresh):
-            return earlier.validators if earlier else NO_VALIDATORS
-        if earlier.sha256:
-            return earlier.sha256
-        return NO_VALIDATORS if self._again(earlier) else earlier.skip
+        if earlier is None or skipped is None:
+            return earlier.sha256 if earlier else Fetch()
+        if self._may_pass(skipped):
+            return Fetch()
+        return Fetch(earlier.validators, skipped) if again else skipped
 
-    def _again(self, earlier: Earlier) -> bool:
-        """Whether a skip may end otherwise now: the fault was passing, or what refused it was loosened since."""
-        if self._order.refresh:
-            return True
-        skip = earlier.skip
-        if skip is None or (earlier.sha256 and earlier.here):
-            return False
+    def _again(self, skip: Skip) -> bool:
+        """Whether what was skipped is asked for again: it may pass now, or a person wants all looked at once more."""
+        due = (skip.retry_at or 0) <= time.time()
+        return (due and self._order.refresh) or self._may_pass(skip)
+
+    def _may_pass(self, skip: Skip) -> bool:
+        """Whether the fault may have passed, or what refused the picture was loosened since."""
+        if skip.reason.transient:
+            return (skip.retry_at or 0) <= time.time()
+        if skip.reason.opt_out:
+            return not self._manners.obey_opt_outs
         limits, before = self._order.limits, skip.limit or 0
         loosened = {
-            SkipReason.EXCLUDED: True,  # looked at again by the order
+            SkipReason.EXCLUDED: True,  # the order looks at it again
             SkipReason.LICENSE: True,
             SkipReason.PRIVATE_ADDRESS: self._manners.allow_private,
             SkipReason.ANIMATED: limits.first_frame,
@@ -105,10 +119,6 @@ class Sifter:
             SkipReason.TOO_MANY_BYTES: limits.max_bytes > before,
             SkipReason.TOO_MANY_PIXELS: limits.max_pixels > before,
         }
-        if skip.reason.opt_out:
-            return not self._manners.obey_opt_outs
-        if skip.reason.transient:
-            return (skip.retry_at or 0) <= time.time()
         return loosened.get(skip.reason, False)
 
 

@@ -19,6 +19,7 @@ from negbuild.catalog import Catalog
 from negbuild.database import writer_lock
 from negbuild.errors import CatalogError, UsageError, WorkspaceBusy
 from negbuild.model import (
+    NO_VALIDATORS,
     Candidate,
     Count,
     Drop,
@@ -33,8 +34,8 @@ from negbuild.model import (
     SkipReason,
     Split,
 )
-from negbuild.source import find_source
 from negbuild.order import Order
+from negbuild.source import find_source
 from negbuild.stages.crawl import crawl
 from negbuild.stages.status import status
 from negbuild.workspace import Workspace
@@ -146,7 +147,7 @@ UNUSABLE = "cannot be used ({}); put back a copy of it, or start in a new folder
         (_cut, UNUSABLE.format("database disk image is malformed")),
         (_text, UNUSABLE.format("file is not a database")),
         (_foreign, "not a negbuild catalog; choose another folder"),
-        (_newer, "written by a newer negbuild (schema 99, this one knows 1); upgrade negbuild"),
+        (_newer, "written by a newer negbuild (schema 99, this one knows 2); upgrade negbuild"),
     ],
 )
 def test_a_catalog_that_cannot_be_used_is_told_and_left_alone(
@@ -423,9 +424,9 @@ def test_a_picture_under_two_known_categories_is_disputed(catalog: Catalog) -> N
 def test_a_candidate_is_remembered_for_its_category_before_another(catalog: Catalog) -> None:
     assert catalog.earlier(candidate(1)) is None
     catalog.settle([held(1, "hotdog")], [], "v")
-    assert catalog.earlier(candidate(1)) == Earlier(here=False, reason=None, limit=None, sha256=image(1).sha256)
+    assert catalog.earlier(candidate(1)) == Earlier(False, None, image(1).sha256, NO_VALIDATORS)
     catalog.settle([skip(1, SkipReason.TIMEOUT)], [], "v")
-    assert catalog.earlier(candidate(1)) == Earlier(here=True, reason=SkipReason.TIMEOUT, limit=None, sha256=None)
+    assert catalog.earlier(candidate(1)) == Earlier(True, Skip(SkipReason.TIMEOUT, "seen"), None, NO_VALIDATORS)
     assert catalog.earlier(candidate(1, source="another")) is None
 
 

@@ -46,7 +46,7 @@ def fill(folder: Path, photo: Photo, count: int, first: int = 0) -> Path:
         (
             "crawl --query x --source flickrr",
             2,
-            "negbuild: source flickrr: unknown; there are folder, openverse, picsum, samples",
+            "negbuild: source flickrr: unknown; there are folder, openverse, picsum, samples, urls",
         ),
         (
             "crawl",

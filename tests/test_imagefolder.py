@@ -30,8 +30,8 @@ from negbuild.imagefolder import (
     write_records,
 )
 from negbuild.model import Candidate, Held, Image, Role, Search, Split
-from negbuild.source import find_source
 from negbuild.order import Order
+from negbuild.source import find_source
 from negbuild.stages.crawl import crawl
 from negbuild.stages.split import SplitOptions, split
 from negbuild.workspace import Workspace

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from negbuild.errors import CatalogError
+from negbuild.fingerprint import grids
 from negbuild.intake import Arrival, Intake
 from negbuild.model import Candidate, Role
 from negbuild.picture import Inspection, inspect
@@ -39,7 +40,7 @@ def test_fingerprints_of_another_version_are_made_anew_with_their_pairs(
     (photos / "small.jpg").write_bytes(photo(100, (40, 30)))
     film = [Image.open(photos / f"{number}.jpg").convert("P") for number in (3, 4)]
     film[0].save(photos / "film.gif", save_all=True, append_images=film[1:])
-    assert negbuild("add", "photos", "--role", "known", "--min-side", 20, "--first-frame").code == 0
+    assert negbuild("add", "photos", "--role", "known", "--min-size", 20, "--first-frame").code == 0
     everything = "SELECT sha256, version, codes, texture FROM fingerprints ORDER BY sha256"
     prints, pairs = rows(tmp_path, everything), rows(tmp_path, "SELECT * FROM pairs ORDER BY older, newer")
     assert (len(prints), len(pairs)) == (14, 8)
@@ -75,11 +76,11 @@ def test_a_run_that_ends_before_its_rows_are_written_leaves_nothing(photo: Photo
     assert isinstance(inspection, Inspection)
     with workspace.writing() as catalog:
         catalog.declare("dog", Role.UNKNOWN)
-        intake = Intake(catalog, workspace.store, "")
+        intake = Intake(catalog, workspace.store)
         rows(tmp_path, "DROP TABLE fingerprints")  # stands for whatever ends the transaction
         candidate = Candidate("folder", "1", "file:///1.jpg", category="dog")
         with pytest.raises(CatalogError):
-            intake.settle([Arrival(candidate, inspection, photo(1))])
+            intake.settle([Arrival(candidate, inspection.image, photo(1), grids(inspection.thumbnail))], "")
     files = [path.parent.name for path in (tmp_path / "images").rglob("*.jpg")]
     assert files == ["incoming"]
     with workspace.writing() as catalog:

@@ -133,7 +133,7 @@ def users(library: str) -> set[str]:
 
 
 def test_sql_is_spoken_in_one_place() -> None:
-    assert users("sqlite3") == {"negbuild.catalog"}
+    assert users("sqlite3") == {"negbuild.database"}
 
 
 def test_the_terminal_is_the_business_of_the_command_line() -> None:

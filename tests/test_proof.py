@@ -9,7 +9,7 @@ import pytest
 from PIL import Image as Pillow
 
 from negbuild import proof
-from negbuild.fingerprint import fingerprints
+from negbuild.fingerprint import fingerprints, grids
 from negbuild.picture import Inspection, inspect, jpeg_bytes, normalised
 from negbuild.proof import TEXTURE, THRESHOLD, Certificate, certify
 
@@ -192,7 +192,7 @@ def test_independent_hashes_agree_with_the_fingerprints(tmp_path: Path, photos: 
         sketch = proof._sketch(path)  # noqa: SLF001  the certificate shows no more than its nearest pair
         inspection = inspect(path.read_bytes())
         assert isinstance(inspection, Inspection)
-        codes = fingerprints([inspection.thumbnail])[0].codes
+        codes = fingerprints([grids(inspection.thumbnail)])[0].codes
         for orientation, turn in enumerate(TURNS):
             independent = sketch.hashes[0 if turn is None else 1 + turn]
             planned = int.from_bytes(codes[24 * orientation : 24 * orientation + 24])

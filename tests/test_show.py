@@ -67,6 +67,7 @@ def crawled(unique: int = 0, new: int = 0, copies: int = 0, refusal: SourceError
         new=new,
         copies=copies,
         tried=0,
+        pending=0,
         skips={SkipReason.GONE: 3} if copies else {},
         refusal=refusal,
         categories={"Street food": "street_food", "salad": "salad"} if new else {"salad": "salad"},

@@ -19,10 +19,10 @@ from PIL import ImageOps
 from negbuild.errors import UsageError
 from negbuild.imagefolder import read_manifest
 from negbuild.model import Role, Search, SkipReason, Split
+from negbuild.order import Order
 from negbuild.picture import Inspection, inspect
 from negbuild.plan import Omission
 from negbuild.source import find_source
-from negbuild.order import Order
 from negbuild.stages.crawl import crawl
 from negbuild.stages.dedup import dedup
 from negbuild.stages.split import SplitOptions, split
@@ -286,11 +286,11 @@ def alike(one: bytes, photo: Photo) -> bytes:
 
 
 def distance(one: bytes, other: bytes) -> int | None:
-    from negbuild.fingerprint import fingerprints
+    from negbuild.fingerprint import fingerprints, grids
 
     inspected = [inspect(data) for data in (one, other)]
     assert all(isinstance(one, Inspection) for one in inspected)
-    prints = fingerprints([one.thumbnail for one in inspected if isinstance(one, Inspection)])
+    prints = fingerprints([grids(one.thumbnail) for one in inspected if isinstance(one, Inspection)])
     return next((pair.distance for pair in Comparer().add(list(zip("ab", prints, strict=True)))), None)
 
 

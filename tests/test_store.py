@@ -93,16 +93,13 @@ def test_bytes_and_then_their_names_are_on_the_disk_before_a_row_is(
     assert flushed[-1][0] == incoming.stat().st_ino
 
 
-def test_a_move_to_its_place_survives_a_power_cut(
-    store: Store, tmp_path: Path, batch: Batch, flushed: list[tuple[int, int]]
-) -> None:
+def test_a_move_that_a_power_cut_undoes_is_made_again(store: Store, tmp_path: Path, batch: Batch) -> None:
     store.receive(batch)
-    flushed.clear()
     store.publish(batch)
-    images = tmp_path / "images"
-    # The folder left, the folders moved to, and the one in which those were made.
-    changed = {images / "incoming", images, *(store.path(image).parent for image in batch)}
-    assert {number for number, _ in flushed} == {folder.stat().st_ino for folder in changed}
+    for image in batch:  # a move is not flushed: the disk may know it by its old name
+        store.path(image).replace(tmp_path / "images" / "incoming" / store.path(image).name)
+    store.recover(rows(batch))
+    assert files(tmp_path) == in_place(batch)
 
 
 @pytest.mark.parametrize("published", range(4))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from negbuild.fingerprint import ORIENTATIONS, fingerprints
+from negbuild.fingerprint import ORIENTATIONS, fingerprints, grids
 from negbuild.model import Candidate, Drop, Fingerprint, Held, Image, Pair, Role
 from negbuild.picture import Inspection, inspect
 from negbuild.twins import (
@@ -43,7 +43,7 @@ def opened(data: bytes) -> Pillow.Image:
 def print_of(data: bytes) -> Fingerprint:
     inspection = inspect(data)
     assert isinstance(inspection, Inspection), inspection
-    return fingerprints([inspection.thumbnail])[0]
+    return fingerprints([grids(inspection.thumbnail)])[0]
 
 
 def pairs_of(*pictures: bytes) -> list[Pair]:

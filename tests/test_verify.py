@@ -17,8 +17,8 @@ from PIL import ImageOps
 from negbuild import proof
 from negbuild.imagefolder import Row, comparable_files, read_manifest
 from negbuild.model import Role, Search
-from negbuild.source import find_source
 from negbuild.order import Order
+from negbuild.source import find_source
 from negbuild.stages.crawl import crawl
 from negbuild.stages.split import SplitOptions, split
 from negbuild.stages.verify import verify

@@ -12,11 +12,11 @@ from negbuild.crawler import Crawler
 from negbuild.errors import SourceError, UsageError
 from negbuild.intake import Intake
 from negbuild.manners import Manners
-from negbuild.model import Candidate, Progress, Search, Skip, SkipReason, Validators, no_progress
+from negbuild.model import Candidate, Progress, Search, Skip, SkipReason, no_progress
 from negbuild.names import category_name
 from negbuild.order import Order
 from negbuild.picture import DEFAULT_LIMITS, Limits
-from negbuild.sifter import Sifter
+from negbuild.sifter import Fetch, Sifter
 from negbuild.source import Source, Takes, find_source
 from negbuild.web import Web
 from negbuild.workspace import Workspace
@@ -148,7 +148,7 @@ def preview(workspace: Workspace, source: Source, order: Order, *, manners: Mann
         try:
             for named in source.search(order.search, web) if missing is None or missing > 0 else ():
                 candidate, decision = sifter.look_at(named)
-                if isinstance(decision, Validators):
+                if isinstance(decision, Fetch):
                     found.append(candidate)
                 elif isinstance(decision, Skip):
                     skips[decision.reason] += 1

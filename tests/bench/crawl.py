@@ -4,7 +4,7 @@ throughput  4,000 photographs on 16 hosts of nginx, by negbuild, img2dataset and
 hosts       200 hosts that answer after 50 ms, without and with five among them that hang or throttle
 queue       1,000 pictures from lists of 4,000 and of 1,000,000 URLs: memory, and time until the first request
 
-Of two rounds the best counts, of more the median. What is made lies in .bench/ and is used again. Linux only: there, all
+Of two rounds the best counts, of more the median. What is made lies in .bench/ and is used again. Linux only, where all
 of 127.0.0.0/8 is loopback.
 """
 
@@ -128,7 +128,10 @@ def _pictures(kind: str, number: int) -> Path:
 def _script(*arguments: object) -> str:
     """Run pictures.py in a process of its own: the peak memory that a child reports starts at its parent's."""
     command = [sys.executable, str(_HERE / "pictures.py"), *map(str, arguments)]
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise BenchError(f"pictures.py: exit code {done.returncode}; see the error above")
+    return done.stdout
 
 
 def _fair(laps: list[Lap]) -> Lap:
@@ -163,3 +166,5 @@ if __name__ == "__main__":
         main()
     except BenchError as error:
         sys.exit(f"bench: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

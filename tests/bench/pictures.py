@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from negbuild.fingerprint import fingerprints
+from negbuild.fingerprint import fingerprints, grids
 from negbuild.picture import Inspection, inspect
 from negbuild.twins import Comparer
 
@@ -94,7 +94,7 @@ def _distinct(sizes: Sizes, seed: int) -> Iterator[bytes]:
                 inspected = inspect(data) if data else None
                 if not isinstance(inspected, Inspection):
                     continue
-                if not comparer.add([(str(place), fingerprints([inspected.thumbnail])[0])]):
+                if not comparer.add([(str(place), fingerprints([grids(inspected.thumbnail)])[0])]):
                     yield data
 
 

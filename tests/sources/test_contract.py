@@ -16,7 +16,7 @@ from negbuild.source import Source, Takes, find_source, source_names
 HERE = Path(__file__).parent
 ADAPTERS = HERE.parent.parent / "sources"
 NETWORK = [name for name in source_names() if find_source(name).base_url]
-LOCAL = [name for name in source_names() if not find_source(name).base_url]
+LOCAL = [name for name in source_names() if find_source(name).read]
 
 
 class Server(Protocol):
@@ -92,7 +92,8 @@ def test_naming_candidates_asks_for_nothing_before_the_first_is_taken(name: str)
 
 @pytest.mark.parametrize("name", NETWORK)
 def test_an_answer_becomes_the_expected_candidates(name: str, server: Server, reply: Callable[..., Any]) -> None:
-    from negbuild.web import Manners, Web
+    from negbuild.manners import Manners
+    from negbuild.web import Web
 
     source, pair = find_source(name), expected(name)
     server.routes[pair.ROUTE] = reply((HERE / name / "answer.json").read_bytes())

@@ -16,9 +16,9 @@ import pytest
 
 from negbuild.errors import UsageError
 from negbuild.model import Answer, Candidate, Role, Search, SkipReason
+from negbuild.order import Order
 from negbuild.picture import Limits
 from negbuild.source import find_source
-from negbuild.order import Order
 from negbuild.stages.crawl import CrawlResult, crawl
 from negbuild.workspace import Workspace
 
