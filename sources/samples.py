@@ -82,7 +82,7 @@ def _candidate(name: str, x: int, y: int, *, copy: bool) -> Candidate:
     return Candidate(
         source="samples",
         source_id=f"{name}/{x}/{y}/{kind}",
-        url=place,
+        url=f"samples:{name}/{x}/{y}/{kind}",  # nothing on the web: it lies inside the wheel
         page=f"{place}&copy" if copy else place,
         title=f"{name}, {kind} at {x}, {y}",
         author=photograph.author,

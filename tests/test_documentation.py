@@ -42,12 +42,12 @@ def services(server: Server, photo: Callable[..., bytes], reply: Callable[..., A
     def picture(number: int) -> Callable[..., Any]:
         return lambda _query, _before: reply(photo(number, (96, 80)))
 
-    for number in range(700):
+    for number in range(1400):  # the second half for any other query
         server.routes[f"/photos/{number}.jpg"] = picture(number)
         server.routes[f"/id/{number}/96/80.jpg"] = picture(5000 + number)
 
     def search(query: dict[str, str], _before: int) -> Any:  # noqa: ANN401
-        first = (int(query["page"]) - 1) * 20
+        first = (int(query["page"]) - 1) * 20 + 700 * (query["q"] != "street food")
         records = [
             {"id": str(number), "url": f"{server.url}/photos/{number}.jpg", "license": "cc0"}
             for number in range(first, first + 20)
