@@ -100,10 +100,10 @@ def failure(error: Exception) -> Skip:
 
 def is_ours(error: Exception) -> bool:
     """Whether a failure may well be that of our own network or name service, and say nothing about the host."""
-    cause = _cause(error, OSError)
-    if isinstance(cause, socket.gaierror):
-        return cause.errno in _ASK_LATER
-    return isinstance(cause, OSError) and cause.errno in _NO_NETWORK
+    unresolved = _cause(error, socket.gaierror)
+    if isinstance(unresolved, socket.gaierror):
+        return unresolved.errno in _ASK_LATER
+    return isinstance(error, OSError) and error.errno in _NO_NETWORK
 
 
 def _cut_off(error: aiohttp.ClientPayloadError) -> bool:

@@ -100,6 +100,8 @@ def status_lines(result: "StatusResult") -> list[str]:
     lines += ["", f"{result.candidates:,} candidates = {result.images:,} images + {skipped:,} skips"]
     if skipped:
         lines.append(f"skipped: {reasons(result.skips)}")
+    if result.pending:
+        lines.append(f"named, and not tried yet: {result.pending:,}")
     if result.splits:
         lines.append(f"planned: {reasons({str(split): number for split, number in result.splits.items()})}")
     return lines

@@ -115,7 +115,7 @@ def test_crawl_says_why_it_fell_short(result: CrawlResult, wanted: int | None, c
 
 
 def test_status_of_an_empty_workspace() -> None:
-    assert status_lines(StatusResult(0, 0, {}, [], {})) == [
+    assert status_lines(StatusResult(0, 0, 0, {}, [], {})) == [
         "no pictures yet",
         "",
         "0 candidates = 0 images + 0 skips",
@@ -128,7 +128,7 @@ def test_status_counts_everything() -> None:
         CategoryCount("street", Role.UNKNOWN, 40, 0, {"openverse": 30, "picsum": 10}),
     ]
     skips = {SkipReason.GONE: 5, SkipReason.FLAT: 2}
-    assert status_lines(StatusResult(1247, 1240, skips, categories, {Split.TRAIN: 900, Split.TEST: 100})) == [
+    assert status_lines(StatusResult(1247, 3, 1240, skips, categories, {Split.TRAIN: 900, Split.TEST: 100})) == [
         "category  role     pictures  copies  from",
         "hotdog    known       1,200       3  1,200 folder",
         "street    unknown        40       0  30 openverse, 10 picsum",

@@ -3,12 +3,14 @@
 import os
 import resource
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from negbuild import store as store_module
 from negbuild.errors import StorageFull
 from negbuild.model import Image
 from negbuild.picture import Inspection, inspect
@@ -185,3 +187,29 @@ def test_a_disk_that_is_full_when_pictures_move_is_told_and_they_move_later(
     store.recover(rows(batch))
     assert files(small) == in_place(batch)
     assert {image: store.read(image) for image in batch} == batch
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others flush file by file")
+def test_many_pictures_are_flushed_together_before_a_row_is(
+    store: Store, tmp_path: Path, photo: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many: Batch = {}
+    for seed in range(store_module.MANY):
+        inspected = inspect(photo(seed))
+        assert isinstance(inspected, Inspection)
+        many[inspected.image] = photo(seed)
+    seen: list[set[str]] = []
+    flush = store_module.flush_all
+
+    def watched(path: Path) -> None:
+        seen.append(files(tmp_path))
+        flush(path)
+
+    monkeypatch.setattr(store_module, "flush_all", watched)
+    store.receive(many)
+    assert seen == [{f"images/incoming/{image.sha256}.jpg" for image in many}]
+
+
+def test_a_folder_that_cannot_be_flushed_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        store_module.flush_all(tmp_path / "nowhere")

@@ -20,9 +20,13 @@ class CategoryCount:
 
 @dataclass(frozen=True, slots=True)
 class StatusResult:
-    """Counts of a workspace. Candidates are images plus skips, always; `splits` is the last plan."""
+    """Counts of a workspace. Candidates are images plus skips, always; `splits` is the last plan.
+
+    `pending` were named by a source, and not tried yet.
+    """
 
     candidates: int
+    pending: int
     images: int
     skips: dict[SkipReason, int]
     categories: list[CategoryCount]
@@ -36,6 +40,7 @@ def status(workspace: Workspace) -> StatusResult:
         dropped = Counter(held[drop.sha256].category for drop in catalog.drops())
         splits = Counter(catalog.assignments().values())
         roles = catalog.categories()
+        pending = catalog.pending_count()
     skips: Counter[SkipReason] = Counter()
     sources: dict[str, Counter[str]] = defaultdict(Counter)
     for count in counts:
@@ -45,6 +50,7 @@ def status(workspace: Workspace) -> StatusResult:
             skips[count.reason] += count.number
     return StatusResult(
         candidates=sum(count.number for count in counts),
+        pending=pending,
         images=len(held),
         skips=dict(skips.most_common()),
         categories=[
