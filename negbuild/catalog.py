@@ -41,7 +41,7 @@ _COLUMNS = ", ".join(_ORIGIN)
 _TRIED = (*_ORIGIN, "query", "sha256", "reason", "detail", "limit", "retry_at", "etag", "last_modified", "address")
 _EARLIER = (
     'SELECT {here}, sha256, etag, last_modified, reason, detail, "limit", retry_at FROM candidates WHERE {that} '
-    "ORDER BY category = ? DESC, sha256 IS NULL LIMIT 1"
+    "ORDER BY {first} LIMIT 1"
 )
 _DONE = "DELETE FROM pending WHERE source = ? AND source_id = ? AND category = ?"
 _origin = attrgetter(*_ORIGIN)
@@ -79,11 +79,13 @@ class Catalog:
     def earlier(self, candidate: Candidate) -> Earlier | None:
         """Find what came of this candidate before: for its own category, else for another, else under its address."""
         category = candidate.category
-        by_id = _EARLIER.format(here="category = ?", that="source = ? AND source_id = ?")
+        by_id = _EARLIER.format(
+            here="category = ?", that="source = ? AND source_id = ?", first="category = ? DESC, sha256 IS NULL"
+        )
         found = self._file.read(_earlier, by_id, category, candidate.source, candidate.source_id, category)
         if not found and (address := address_key(candidate.url)):
-            by_address = _EARLIER.format(here="0", that="address = ? AND address <> ''")
-            found = self._file.read(_earlier, by_address, address, category)
+            by_address = _EARLIER.format(here="0", that="address = ? AND address <> ''", first="sha256 IS NULL")
+            found = self._file.read(_earlier, by_address, address)
         return found[0] if found else None
 
     def find(self, sha256: str) -> Image | None:

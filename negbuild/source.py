@@ -42,11 +42,11 @@ class Source:
 
     `search` names candidates, best first; it makes no request before the first one is taken. Local sources have
     `read(candidate, max_bytes)`, which gives the bytes of a candidate, one more than `max_bytes` at most, and addresses
-    that are none on the web; the bytes of all others are fetched from `Candidate.url`. `missing` says what must be installed or set before the source can be used,
-    or nothing. `base_url` is the address of its service, which NEGBUILD_<NAME>_URL replaces; `allowances` are what the
-    service grants to everybody without a key, `documented` the further hosts that its pictures officially come from,
-    whose robots.txt speaks to other robots than this one. `secrets` names the environment variables whose values must
-    never be shown or kept.
+    that are none on the web; the bytes of all others are fetched from `Candidate.url`. `missing` says what must be
+    installed or set before the source can be used, or nothing. `base_url` is the address of its service, which
+    NEGBUILD_<NAME>_URL replaces; `allowances` are what the service grants to everybody without a key, `documented` the
+    further hosts that its pictures officially come from, whose robots.txt speaks to other robots than this one.
+    `secrets` names the environment variables whose values must never be shown or kept.
     """
 
     name: str

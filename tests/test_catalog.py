@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -427,7 +428,10 @@ def test_a_candidate_is_remembered_for_its_category_before_another(catalog: Cata
     assert catalog.earlier(candidate(1)) == Earlier(False, None, image(1).sha256, NO_VALIDATORS)
     catalog.settle([skip(1, SkipReason.TIMEOUT)], [], "v")
     assert catalog.earlier(candidate(1)) == Earlier(True, Skip(SkipReason.TIMEOUT, "seen"), None, NO_VALIDATORS)
-    assert catalog.earlier(candidate(1, source="another")) is None
+    elsewhere = replace(candidate(1, source="another"), url="https://y.example/1")
+    assert catalog.earlier(elsewhere) is None
+    same_file = replace(elsewhere, url="https://X.example:443/1#top")
+    assert catalog.earlier(same_file) == Earlier(False, None, image(1).sha256, NO_VALIDATORS)
 
 
 def test_origins_are_pages_or_else_addresses(catalog: Catalog) -> None:

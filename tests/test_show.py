@@ -135,6 +135,7 @@ def test_status_counts_everything() -> None:
         "",
         "1,247 candidates = 1,240 images + 7 skips",
         "skipped: 5 gone, 2 flat",
+        "named, and not tried yet: 3",
         "planned: 900 train, 100 test",
     ]
 
