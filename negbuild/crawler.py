@@ -12,6 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import takewhile
 from typing import Any
 
 from negbuild.bringer import Bringer
@@ -231,9 +232,14 @@ class Crawler:
         return max(0, wanted)
 
     def _landed(self, task: "asyncio.Task[Arrival]") -> None:
+        self._wake.set()
+        # Files are taken in the order of their names, so that the same files make the same workspace.
+        for one in takewhile(asyncio.Task.done, list(self._tasks)) if self._source.read else [task]:
+            self._take_in(one)
+
+    def _take_in(self, task: "asyncio.Task[Arrival]") -> None:
         entry = self._tasks.pop(task)
         self._frontier.landed(entry)
-        self._wake.set()
         if task.cancelled():
             return
         if error := task.exception():
