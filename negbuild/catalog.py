@@ -144,14 +144,6 @@ class Catalog:
         """How many candidates were named and not tried yet."""
         return self._file.value("SELECT count(*) FROM pending")
 
-    def reasons_for_now(self) -> dict[SkipReason, int]:
-        """Count the candidates that may succeed later by what they failed for, the most frequent first."""
-        counts = Counter[SkipReason]()
-        for count in self.counts():
-            if count.reason and count.reason.transient:
-                counts[count.reason] += count.number
-        return dict(counts.most_common())
-
     def failed_for_now(self) -> list[tuple[Candidate, str, int]]:
         """Candidates that may succeed later, each with its query and the Unix time before which it is no use."""
         reasons = [str(reason) for reason in SkipReason if reason.transient]

@@ -92,7 +92,8 @@ def failure(error: Exception) -> Skip:
     if isinstance(unknown, socket.gaierror) and unknown.errno not in _ASK_LATER:
         return Skip(SkipReason.NO_SUCH_HOST, unknown.strerror or "")
     reason = next(reason for kind, reason in _MEANINGS if isinstance(error, kind))
-    if isinstance(error, aiohttp.ClientPayloadError) and not _cut_off(error):
+    # aiohttp has one class for a body that ended too early and one that is written wrongly; only its words differ.
+    if isinstance(error, aiohttp.ClientPayloadError) and "payload is not completed" not in str(error):
         reason = SkipReason.MALFORMED
     said = " ".join(str(error).split()) or type(error).__name__
     return Skip(reason, said[:200])
@@ -104,14 +105,6 @@ def is_ours(error: Exception) -> bool:
     if isinstance(unresolved, socket.gaierror):
         return unresolved.errno in _ASK_LATER
     return isinstance(error, OSError) and error.errno in _NO_NETWORK
-
-
-def _cut_off(error: aiohttp.ClientPayloadError) -> bool:
-    """Whether a body ended before its end, rather than being written wrongly."""
-    return (
-        _cause(error, aiohttp.http_exceptions.ContentLengthError, ConnectionError, aiohttp.ClientConnectionError)
-        is not None
-    )
 
 
 def _cause(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:

@@ -153,6 +153,7 @@ def silence(connection: socket.socket) -> None:
         (OK + b"Content-Length: no\r\n\r\n", SkipReason.MALFORMED),
         (OK + b"Content-Length: 99999999\r\n\r\n", SkipReason.TOO_MANY_BYTES),
         (OK + b"Content-Length: 1000\r\n\r\nabc", SkipReason.UNREACHABLE),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n9\r\nabc", SkipReason.UNREACHABLE),
         (OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n", SkipReason.MALFORMED),
         (OK + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", SkipReason.MALFORMED),
         (b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", SkipReason.HTTP_ERROR),
@@ -233,5 +234,5 @@ def test_proxies_of_the_environment_are_ignored_unless_asked_for(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     assert reason(f"{server.url}/a") is None
-    through = Manners(allow_private=True, use_proxy=True, deadline=3, longest_wait=1)
+    through = Manners(allow_private=True, use_proxy=True, deadline=15, longest_wait=1)
     assert reason(f"{server.url}/a", through) is SkipReason.UNREACHABLE

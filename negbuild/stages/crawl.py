@@ -116,8 +116,11 @@ def retry(
                 raise crawler.refusal
         left = catalog.failed_for_now()
         later = [retry_at for _, _, retry_at in left if retry_at > time.time()]
-        failed = catalog.reasons_for_now()
-    return RetryResult(tried, new, images - new, failed, len(later), min(later, default=None))
+        failed = Counter[SkipReason]()
+        for count in catalog.counts():
+            if count.reason and count.reason.transient:
+                failed[count.reason] += count.number
+    return RetryResult(tried, new, images - new, dict(failed.most_common()), len(later), min(later, default=None))
 
 
 @dataclass(frozen=True, slots=True)
