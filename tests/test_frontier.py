@@ -1,0 +1,75 @@
+"""The queues of the hosts: nobody is lost, nobody comes twice, nobody waits for another host."""
+
+import math
+import random
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from negbuild.frontier import LONGEST, Entry, Frontier
+from negbuild.model import Candidate
+
+PAGE = 100
+
+
+def entry(number: int, host: str) -> Entry:
+    return Entry(Candidate("s", str(number), f"http://{host}/{number}", category="c"), host)
+
+
+def four_at_once(_host: str, under_way: int) -> float:
+    return 0.0 if under_way < 4 else math.inf
+
+
+def test_hosts_take_turns_and_none_has_more_than_its_share() -> None:
+    frontier = Frontier(four_at_once, Counter(), spill=True)
+    frontier.add([entry(number, "a") for number in range(10)] + [entry(100 + number, "b") for number in range(2)])
+    taken = []
+    while one := frontier.next():
+        taken.append(one.host)
+    assert taken == ["a", "b", "a", "b", "a", "a"]
+    assert frontier.waiting == 6
+
+
+def test_what_is_the_same_waits_for_what_becomes_of_the_first() -> None:
+    frontier = Frontier(four_at_once, Counter(), spill=True)
+    first = entry(1, "a")
+    again = Entry(Candidate("s", "2", "http://A:80/1#x", category="c"), "a")
+    frontier.add([first, again])
+    assert frontier.next() == first
+    assert frontier.next() is None
+    frontier.landed(first)
+    assert frontier.settled(first) == [again.candidate]
+    assert frontier.over
+
+
+@given(st.integers(0, 10**6))
+def test_none_is_lost_or_doubled_on_the_way_over_the_disk(seed: int) -> None:
+    chance = random.Random(seed)
+    hosts = [f"h{number}" for number in range(chance.randint(1, 4))]
+    entries = [entry(number, chance.choice(hosts)) for number in range(chance.randint(1, 6 * LONGEST))]
+    disk = dict(enumerate(entries, 1))  # stands for the catalog's table
+    frontier = Frontier(four_at_once, Counter(), spill=True)
+    under_way: list[Entry] = []
+    done: list[Entry] = []
+    frontier.add(entries)
+    for _ in range(100_000):
+        if frontier.over and not under_way:
+            break
+        if one := frontier.next():
+            under_way.append(one)
+            continue
+        for host, after in frontier.dry(2):
+            rows = {number: one.candidate for number, one in disk.items() if one.host == host and number > after}
+            page = dict(list(rows.items())[:PAGE])
+            fresh = frontier.read(host, page, last=len(page) < PAGE)
+            frontier.add([Entry(candidate, host) for candidate in fresh], spill=False)
+        if under_way:
+            one = under_way.pop(chance.randrange(len(under_way)))
+            frontier.landed(one)
+            assert frontier.settled(one) == []
+            del disk[next(number for number, row in disk.items() if row == one)]
+            done.append(one)
+        frontier.tick()
+    assert sorted(int(one.candidate.source_id) for one in done) == list(range(len(entries)))
+    assert disk == {}
