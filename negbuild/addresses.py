@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import unicodedata
 from functools import lru_cache
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -56,6 +57,8 @@ def is_public(host: str, *, unless_name: bool = False) -> bool:
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    # Digits and dots of other alphabets are read as the client reads them (UTS 46).
+    host = unicodedata.normalize("NFKC", host).replace("\u3002", ".")
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -124,7 +127,7 @@ def _canonical(text: str) -> str:
         character = chr(int(quoted[1], 16))
         return character if character in _UNRESERVED else quoted[0].upper()
 
-    return re.sub("%([0-9A-Fa-f]{2})", spelled, quote(text, safe="%/:@!$&'()*+,;=~?"))
+    return re.sub("%([0-9A-Fa-f]{2})", spelled, quote(text, safe="%/:@!$&'()*+,;=~?", errors="replace"))
 
 
 def shown(url: str) -> str:
@@ -132,7 +135,7 @@ def shown(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
-        return url
+        return re.sub("//[^/]*@", "//", url)
     if "@" not in parts.netloc:
         return url
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -13,6 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from types import MappingProxyType
 
 from negbuild.model import Skip, SkipReason
@@ -81,9 +82,9 @@ class Host:
         """Give a connection back."""
         with self._lock:
             self.under_way -= 1
-            freed = self._freed.pop(0) if self._freed else None
-        if freed:
-            freed()
+            freed, self._freed = self._freed, []
+        for wake in freed:  # all of them: the first may have gone meanwhile
+            wake()
 
     def slow_down(self, interval: float) -> None:
         """Keep at least `interval` seconds between two requests from now on, as its robots.txt asks."""
@@ -135,11 +136,12 @@ class Hosts:
 
     def __getitem__(self, name: str) -> Host:
         with self._lock:
-            if name not in self._hosts:
-                self._hosts[name] = Host(KNOWN_PACES.get(name, self._default))
-                if len(self._hosts) > _MOST_HOSTS:
+            host = self._hosts.get(name)
+            if host is None:
+                if len(self._hosts) >= _MOST_HOSTS:
                     self._forget()
-            return self._hosts[name]
+                host = self._hosts[name] = Host(KNOWN_PACES.get(name, self._default))
+            return host
 
     def _forget(self) -> None:
         """Forget the oldest host that has nothing under way and owes no rest."""
@@ -165,6 +167,7 @@ def asked_wait(retry_after: str | None, text: str = "") -> float | None:
     try:
         moment = email.utils.parsedate_to_datetime(value) if value else None
         if moment:
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # RFC 9110, 5.6.7: always UTC
             return max(0.0, moment.timestamp() - time.time())
     except (ValueError, OverflowError, IndexError):
         return None
