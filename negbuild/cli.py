@@ -110,7 +110,11 @@ def add(
 @cli.command()
 @click.option("--query", "-q", default="", help="What to search for.")
 @click.option("--source", "-s", "name", default="openverse", show_default=True, help="Where; see `negbuild sources`.")
-@click.option("--path", type=click.Path(path_type=Path), help="The list, for sources that take one.")
+@click.option("--path", type=click.Path(path_type=Path), help="The file or folder, for sources that take one.")
+@click.option("--url", default="", metavar="ADDRESS", help="Where the service is; else NEGBUILD_<SOURCE>_URL.")
+@click.option(
+    "--option", "-o", "settings", multiple=True, metavar="NAME=VALUE", help="What only this source has; repeatable."
+)
 @click.option(
     "--number",
     "-n",
@@ -135,6 +139,8 @@ def add(
 def crawl(
     name: str,
     path: Path | None,
+    url: str,
+    settings: tuple[str, ...],
     number: int,
     category: str | None,
     role: str,
@@ -169,7 +175,16 @@ def crawl(
         return
     source = find_source(name)
     query = search["query"].strip() or (path.stem if path else "")
-    wanted = Search(query, path, number, search["seed"], licenses=wishes.licenses, safe=wishes.safe)
+    wanted = Search(
+        query,
+        path,
+        number,
+        search["seed"],
+        url.rstrip("/"),
+        licenses=wishes.licenses,
+        safe=wishes.safe,
+        options=options.parse_settings(settings),
+    )
     order = Order(wanted, category or query or name, Role(role), limits, wishes.excluded, refresh=wishes.refresh)
     subject = f'{name} "{query}"' if query else name
     if dry_run or urls_only:

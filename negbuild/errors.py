@@ -3,7 +3,7 @@
 NegbuildError             1  unexpected
 +-- UsageError            2  a request that cannot be met as it stands
 +-- TooFewPictures        3  a source ran dry before the number asked for
-+-- SourceError           4  a source refused, failed or is not ready
++-- SourceError           4  a source refused, failed or is not ready; what exactly, says its class
 +-- VerificationFailed    5  a dataset does not keep its promises
 +-- CatalogError          1  a catalog that cannot be read
 +-- WorkspaceBusy         1  another negbuild is writing
@@ -32,13 +32,62 @@ class TooFewPictures(NegbuildError):  # noqa: N818  the name says it
 
 
 class SourceError(NegbuildError):
-    """A source refused (key, quota, block), cannot be reached, or is not ready."""
+    """A source refused, failed or is not ready; `verdict` says in two words what is wrong with it."""
 
     exit_code = 4
+    verdict = "failed"
+
+
+class KeyRefused(SourceError):  # noqa: N818  the name says it
+    """The service does not accept the key, or wants one."""
+
+    verdict = "key refused"
+
+
+class QuotaExhausted(SourceError):  # noqa: N818  the name says it
+    """What the service grants is used up for now."""
+
+    verdict = "quota used up"
+
+
+class Blocked(SourceError):  # noqa: N818  the name says it
+    """The service does not let programs in: a captcha, a consent page, a refusal."""
+
+    verdict = "blocked"
+
+
+class FormChanged(SourceError):  # noqa: N818  the name says it
+    """The service answers in another form than its adapter reads."""
+
+    verdict = "page form changed"
+
+
+class NothingFound(SourceError):  # noqa: N818  the name says it
+    """A search engine shows no results, which is how it often hides a refusal."""
+
+    verdict = "found nothing"
+
+
+class Unreachable(SourceError):  # noqa: N818  the name says it
+    """The service cannot be reached, or only tells of its own failure."""
+
+    verdict = "unreachable"
+
+
+class Moved(SourceError):  # noqa: N818  the name says it
+    """The service sends its callers to another host, at `url`."""
+
+    verdict = "has moved"
+
+    def __init__(self, message: str, url: str) -> None:
+        super().__init__(message)
+        self.url = url
 
 
 class NetworkDown(SourceError):  # noqa: N818  the name says it
     """Our own network or name service fails: nothing is said about any source or picture."""
+
+    verdict = "no network"
 
 
 class VerificationFailed(NegbuildError):  # noqa: N818  the name says it

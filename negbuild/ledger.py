@@ -9,8 +9,8 @@ from pathlib import Path
 import platformdirs
 
 from negbuild.database import Database, Layout
-from negbuild.model import Allowance
 from negbuild.schema import LEDGER_MIGRATIONS
+from negbuild.source import Allowance
 
 _LAYOUT = Layout(0x6E65676C, LEDGER_MIGRATIONS)  # "negl"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from negbuild import __version__
 from negbuild.hosts import DEFAULT_PACE, Pace
-from negbuild.model import Allowance
+from negbuild.source import Allowance
 
 
 @dataclass(frozen=True, slots=True)

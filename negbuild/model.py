@@ -1,7 +1,7 @@
 """The words of negbuild as frozen values: what travels between its modules."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 
@@ -105,7 +105,8 @@ class Search:
     `text` is the query of sources that take one, `path` the place of local ones, `limit` how many candidates are
     wanted (None: all), `base_url` the address of the service, without a slash at its end. `licenses` are what
     `order.LICENSES` names; `safe` leaves out what the service marks as not for everybody. A source asks its service
-    for as much of both as that understands; what comes is looked at again.
+    for as much of both as that understands; what comes is looked at again. `options` are those of the source's own
+    that a person set, by name.
     """
 
     text: str = ""
@@ -115,22 +116,7 @@ class Search:
     base_url: str = ""
     licenses: tuple[str, ...] = ()
     safe: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """How many calls a service grants within any so many seconds."""
-
-    calls: int
-    seconds: int
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a service answered to one API call."""
-
-    status: int
-    text: str
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +142,10 @@ class Candidate:
     category: str = ""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for one in fields(self):
+            value = getattr(self, one.name)
             if isinstance(value, str) and not value.isascii():
-                object.__setattr__(self, field.name, value.encode("utf-8", "replace").decode())
+                object.__setattr__(self, one.name, value.encode("utf-8", "replace").decode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,6 +161,14 @@ def wishes(command: Command) -> Command:
     return functools.reduce(lambda decorated, option: option(decorated), reversed(options), with_wishes)
 
 
+def parse_settings(texts: tuple[str, ...]) -> dict[str, str]:
+    """Read what was given as NAME=VALUE."""
+    for text in texts:
+        if "=" not in text:
+            raise click.UsageError(f"--option {text}: is no NAME=VALUE")
+    return {name.strip(): value.strip() for name, _, value in (text.partition("=") for text in texts)}
+
+
 @contextmanager
 def progress_bar(label: str) -> Iterator[Progress]:
     """Show a bar on a terminal, and nothing in a pipe."""

@@ -14,16 +14,37 @@ from importlib.metadata import entry_points
 from typing import Protocol
 
 from negbuild.errors import UsageError
-from negbuild.model import Allowance, Answer, Candidate, Search
+from negbuild.model import Candidate, Search
 
 ENTRY_POINTS = "negbuild.sources"
 
 
-class Web(Protocol):
-    """What an adapter may ask of the web: one API call, made politely, with its retries behind it."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a service answered to one call: the status, the text, and the address that it came from in the end."""
 
-    def get(self, url: str, params: Mapping[str, str | int] | None = None) -> Answer:
-        """Ask for `url`; raises SourceError where nobody answers."""
+    status: int
+    text: str
+    url: str = ""
+
+
+class Web(Protocol):
+    """What an adapter may ask of the web: API calls, made politely, with their retries behind them.
+
+    All raise errors of SourceError: Unreachable where nobody answers, QuotaExhausted where what the service grants is
+    used up, Moved where it sends its callers to another host.
+    """
+
+    def get(
+        self, url: str, params: Mapping[str, str | int] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Ask for `url`; cookies are kept for the host that set them."""
+
+    def post(self, url: str, data: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Answer:
+        """Send a form to `url`."""
+
+    def lines(self, url: str) -> Iterator[str]:
+        """Read a text of any length line by line, without their ends; raises SourceError where there is none."""
 
 
 class Takes(StrEnum):
@@ -36,6 +57,31 @@ class Takes(StrEnum):
     NOTHING = "nothing"
 
 
+class Gives(StrEnum):
+    """What the pictures of a source are good for, told by how near they can come to the known categories."""
+
+    NEAR = "near"
+    FAR = "far"
+    BACKGROUND = "background"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many calls a service grants within any so many seconds."""
+
+    calls: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A setting that only one source understands, with what it does; one of `choices`, if there are any."""
+
+    name: str
+    summary: str
+    choices: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A place that pictures come from.
@@ -46,7 +92,8 @@ class Source:
     installed or set before the source can be used, or nothing. `base_url` is the address of its service, which
     NEGBUILD_<NAME>_URL replaces; `allowances` are what the service grants to everybody without a key, `documented` the
     further hosts that its pictures officially come from, whose robots.txt speaks to other robots than this one.
-    `secrets` names the environment variables whose values must never be shown or kept.
+    `secrets` names the environment variables whose values must never be shown or kept. For people: `gives` is what the
+    pictures are good for, `bounds` how many there are to be had and how fast, `terms` what to know before using it.
     """
 
     name: str
@@ -60,10 +107,34 @@ class Source:
     allowances: tuple[Allowance, ...] = ()
     documented: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
+    options: tuple[Option, ...] = ()
+    gives: tuple[Gives, ...] = ()
+    bounds: str = ""
+    terms: str = ""
 
     def address(self) -> str:
         """Address of the service: the one a person set, else the public one."""
         return os.environ.get(f"NEGBUILD_{self.name.upper()}_URL", self.base_url).rstrip("/")
+
+    def check(self, search: Search) -> None:
+        """Raise UsageError, with what to run instead, where the search is none for this source."""
+        command = f"negbuild crawl --source {self.name}"
+        if self.takes is Takes.QUERY and not search.text.strip():
+            raise UsageError(f"source {self.name}: needs a query; run: {command} --query {self.example}")
+        if self.takes is Takes.NOTHING and search.text:
+            raise UsageError(f"source {self.name}: takes no query, its pictures are what they are; leave --query out")
+        if self.takes in {Takes.PATH, Takes.LIST} and search.path is None:
+            raise UsageError(f"source {self.name}: needs {self.takes}; run: {command} --path {self.example or 'PATH'}")
+        for name, value in search.options.items():
+            self._check_option(name, value)
+
+    def _check_option(self, name: str, value: str) -> None:
+        option = next((one for one in self.options if one.name == name), None)
+        if option is None:
+            known = ", ".join(one.name for one in self.options)
+            raise UsageError(f"source {self.name}: no option {name}; it has {known or 'none'}")
+        if option.choices and value not in option.choices:
+            raise UsageError(f"source {self.name}: {name}={value}: choose from {', '.join(option.choices)}")
 
     def masked(self, text: str) -> str:
         """Text without the values of the source's secrets."""

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from negbuild.errors import SourceError
-from negbuild.model import UNKNOWN_LICENSE, Allowance, Answer, Candidate, Search
-from negbuild.source import Source, Takes, Web
+from negbuild.model import UNKNOWN_LICENSE, Candidate, Search
+from negbuild.source import Allowance, Answer, Source, Takes, Web
 
 # What the API grants to callers without a key: a larger page is refused with 401, later results are not shown.
 PAGE_SIZE = 20

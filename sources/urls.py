@@ -19,4 +19,4 @@ def search(search: Search, web: Web) -> Iterator[Candidate]:  # noqa: ARG001  th
         raise UsageError(f"{search.path}: cannot be read ({error.strerror})") from error
 
 
-SOURCE = Source(name="urls", summary=__doc__, search=search, takes=Takes.LIST)
+SOURCE = Source(name="urls", summary=__doc__, search=search, takes=Takes.LIST, example="list.txt")

@@ -166,6 +166,11 @@ class Server:
                 self.end_headers()
                 self.wfile.write(reply.body)
 
+            def do_POST(self) -> None:
+                form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                self.path += ("&" if "?" in self.path else "?") + form
+                self.do_GET()
+
             def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  the base class's name
                 """Say nothing."""
 

@@ -18,9 +18,9 @@ import pytest
 
 from negbuild.errors import SourceError
 from negbuild.manners import Manners
-from negbuild.model import Allowance, Role, Search
+from negbuild.model import Role, Search
 from negbuild.order import Order
-from negbuild.source import find_source
+from negbuild.source import Allowance, find_source
 from negbuild.stages.crawl import crawl
 from negbuild.workspace import Workspace
 

@@ -17,7 +17,7 @@ from negbuild.names import category_name
 from negbuild.order import Order
 from negbuild.picture import DEFAULT_LIMITS, Limits
 from negbuild.sifter import Fetch, Sifter
-from negbuild.source import Source, Takes, find_source
+from negbuild.source import Source, find_source
 from negbuild.web import Web
 from negbuild.workspace import Workspace
 
@@ -56,7 +56,7 @@ def crawl(
     Raises UsageError where the order does not suit the source, SourceError where the source is not ready.
     """
     _check(workspace, source, order)
-    order = replace(order, search=replace(order.search, base_url=source.address()))
+    order = _addressed(order, source)
     made = workspace.make()
     with workspace.writing() as catalog:
         crawler = Crawler(catalog, Intake(catalog, workspace.store), source, order, _towards(source, order, manners))
@@ -107,7 +107,7 @@ def retry(
         tried = new = images = 0
         for (name, query, category), candidates in due.items():
             source = find_source(name)
-            order = Order(Search(query), category, roles[category], limits)
+            order = Order(Search(query, base_url=source.address()), category, roles[category], limits)
             crawler = Crawler(catalog, intake, source, order, _towards(source, order, manners))
             crawler.run(iter(candidates), progress)
             tried, images = tried + crawler.tried, images + crawler.images
@@ -136,7 +136,7 @@ class Preview:
 def preview(workspace: Workspace, source: Source, order: Order, *, manners: Manners | None = None) -> Preview:
     """Name what a crawl would fetch, up to as many as are still missing; fetch nothing and write nothing."""
     _check(workspace, source, order)
-    order = replace(order, search=replace(order.search, base_url=source.address()))
+    order = _addressed(order, source)
     manners = _towards(source, order, manners)
     with ExitStack() as stack:
         catalog = stack.enter_context(workspace.reading() if workspace.exists else closing(Catalog(Path(":memory:"))))
@@ -164,9 +164,15 @@ def preview(workspace: Workspace, source: Source, order: Order, *, manners: Mann
     return Preview(found, known, dict(skips.most_common()), refusal)
 
 
+def _addressed(order: Order, source: Source) -> Order:
+    """Return the order with the address of the service: the one a person gave, else what the source says."""
+    return replace(order, search=replace(order.search, base_url=order.search.base_url or source.address()))
+
+
 def _towards(source: Source, order: Order, manners: Manners | None) -> Manners:
     """Manners for one source: its limits of a picture, its documented hosts, and what it grants without a key."""
-    service, official = host_of(source.address()), source.address() == source.base_url
+    address = order.search.base_url
+    service, official = host_of(address), address == source.base_url
     return replace(
         manners or Manners(),
         max_bytes=order.limits.max_bytes,
@@ -176,16 +182,7 @@ def _towards(source: Source, order: Order, manners: Manners | None) -> Manners:
 
 
 def _check(workspace: Workspace, source: Source, order: Order) -> None:
-    if source.takes is Takes.QUERY and not order.search.text.strip():
-        raise UsageError(
-            f"source {source.name}: needs a query; run: negbuild crawl --source {source.name} --query {source.example}"
-        )
-    if source.takes is Takes.NOTHING and order.search.text:
-        raise UsageError(f"source {source.name}: takes no query, its pictures are what they are; leave --query out")
-    if source.takes is Takes.PATH and order.search.path is None:
-        raise UsageError(f"source {source.name}: takes a path; run: negbuild add PATH --category NAME --role known")
-    if source.takes is Takes.LIST and order.search.path is None:
-        raise UsageError(f"source {source.name}: needs a list; run: negbuild crawl --source {source.name} --path FILE")
+    source.check(order.search)
     if path := order.search.path:
         if not path.exists():
             raise UsageError(f"{path}: no such file or folder")

@@ -15,11 +15,13 @@ from typing import Any
 import pytest
 
 from negbuild.errors import UsageError
-from negbuild.model import Answer, Candidate, Role, Search, SkipReason
+from negbuild.manners import Manners
+from negbuild.model import Candidate, Role, Search, SkipReason
 from negbuild.order import Order
 from negbuild.picture import Limits
 from negbuild.source import find_source
 from negbuild.stages.crawl import CrawlResult, crawl
+from negbuild.web import Web
 from negbuild.workspace import Workspace
 
 Negbuild = Callable[..., Any]
@@ -27,17 +29,11 @@ Photo = Callable[..., bytes]
 Pack = Callable[[Path, Mapping[str, bytes]], Path]
 
 FOLDER = find_source("folder")
-
-
-class Deaf:
-    """A web that nobody asks: these pictures are on the disk."""
-
-    def get(self, url: str, params: Mapping[str, str | int] | None = None) -> Answer:
-        pytest.fail(f"asked for {url} {params}")
+WEB = Web(Manners())  # these pictures are on the disk: nothing is asked
 
 
 def search(path: Path) -> list[Candidate]:
-    return list(FOLDER.search(Search(path=path), Deaf()))
+    return list(FOLDER.search(Search(path=path), WEB))
 
 
 def read(candidate: Candidate, max_bytes: int = 10**9) -> bytes:
@@ -200,7 +196,7 @@ def test_the_order_is_that_of_the_names_or_of_the_archive(tmp_path: Path, photo:
 
 def test_a_path_is_needed_and_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^folder: takes a path; run: negbuild add PATH"):
-        list(FOLDER.search(Search(), Deaf()))
+        list(FOLDER.search(Search(), WEB))
     with pytest.raises(UsageError, match=r"/gone: no such file or folder$"):
         search(tmp_path / "gone")
 

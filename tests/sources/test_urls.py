@@ -7,19 +7,14 @@ from typing import Any
 import pytest
 
 from negbuild.errors import UsageError
+from negbuild.manners import Manners
 from negbuild.model import Search
 from negbuild.source import find_source
-
-
-class NoWeb:
-    """A list is a file: nothing may be asked."""
-
-    def get(self, url: str, params: object = None) -> Any:  # noqa: ANN401
-        raise AssertionError(url, params)
+from negbuild.web import Web
 
 
 def named(path: Path) -> list[str]:
-    return [one.url for one in find_source("urls").search(Search(path=path), NoWeb())]
+    return [one.url for one in find_source("urls").search(Search(path=path), Web(Manners()))]
 
 
 def test_blank_lines_and_comments_are_passed_over(tmp_path: Path) -> None:
@@ -37,5 +32,5 @@ def test_a_list_is_asked_for(negbuild: Callable[..., Any]) -> None:
     done = negbuild("crawl", "--source", "urls")
     assert (done.code, done.err) == (
         2,
-        "negbuild: source urls: needs a list; run: negbuild crawl --source urls --path FILE\n",
+        "negbuild: source urls: needs a list; run: negbuild crawl --source urls --path list.txt\n",
     )

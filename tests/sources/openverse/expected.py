@@ -2,7 +2,7 @@
 
 from negbuild.model import Candidate, Search
 
-ROUTE = "/v1/images/"
+ROUTES = {"/v1/images/": "answer.json"}
 SEARCH = Search(text="poppy", limit=10)
 CANDIDATES = [
     Candidate(

@@ -2,7 +2,7 @@
 
 from negbuild.model import Candidate, Search
 
-ROUTE = "/v2/list"
+ROUTES = {"/v2/list": "answer.json"}
 SEARCH = Search(limit=10, seed=1)
 CANDIDATES = [
     Candidate(
