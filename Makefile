@@ -4,13 +4,17 @@ BIN := .venv/bin
 
 BENCH := .venv-bench/bin
 
-.PHONY: demo test lint docs dist bench-crawl clean
+.PHONY: demo test test-servers lint docs source test-source dist bench-crawl clean
 
 demo: .venv/demo.stamp  ## The whole way on bundled photographs, without key or network
 	$(BIN)/negbuild demo
 
 test: .venv/dev.stamp   ## All tests, on all cores
 	$(BIN)/pytest -q -n auto
+
+test-servers: .venv/dev.stamp  ## Crawls of a real MediaWiki and a real searx; apt-get installs them, as root
+	tests/servers/install.sh
+	$(BIN)/pytest -q -n 0 tests/servers
 
 lint: .venv/dev.stamp   ## Style, types, and a README that agrees with the code
 	$(BIN)/ruff check .
@@ -20,6 +24,13 @@ lint: .venv/dev.stamp   ## Style, types, and a README that agrees with the code
 
 docs: .venv/dev.stamp   ## Write the generated parts of README.md anew
 	PATH="$(CURDIR)/$(BIN):$$PATH" cog -P -r README.md
+
+source: .venv/dev.stamp ## Begin a new source: make source NAME=museum
+	@$(BIN)/python tests/sources/new.py "$(NAME)"
+
+test-source: .venv/dev.stamp ## The tests of one source: make test-source NAME=museum
+	$(BIN)/pytest -q tests/sources/test_$(NAME).py
+	$(BIN)/pytest -q tests/sources/test_contract.py -k "$(NAME)"
 
 dist: .venv/dev.stamp   ## Build the sdist, and the wheel from it
 	$(BIN)/python -m build
@@ -36,7 +47,7 @@ bench-crawl: .venv/dev.stamp .venv-bench/peers.stamp  ## Speed beside img2datase
 	touch $@
 
 .venv/dev.stamp: pyproject.toml | .venv/bin/python
-	$(PYTHON) -m pip --python $(BIN)/python install --quiet --editable '.[demo,dev]'
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --editable '.[demo,dev,flickr,parquet,video]'
 	touch $@ .venv/demo.stamp
 
 .venv-bench/bin/python:
@@ -47,4 +58,4 @@ bench-crawl: .venv/dev.stamp .venv-bench/peers.stamp  ## Speed beside img2datase
 	touch $@
 
 clean:
-	rm -rf .venv .venv-bench .bench build dist negbuild-demo ./*.egg-info
+	rm -rf .venv .venv-bench .bench .servers build dist negbuild-demo ./*.egg-info

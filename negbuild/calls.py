@@ -10,7 +10,8 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from itertools import chain
 from urllib.parse import urljoin
 
 import requests
@@ -66,18 +67,49 @@ class Calls:
         return self._made(requests.Request("POST", url, data=data, headers=headers))
 
     def lines(self, url: str) -> Iterator[str]:
-        """Read a text of any length, packed by gzip or not, without holding more than a line; raises SourceError."""
-        name = host_of(url)
+        """Read a text of any length, packed by gzip or not, without holding more than a line; raises SourceError.
+
+        Where the connection breaks, the rest is asked for: lists are of gigabytes, and are read as slowly as their
+        pictures are fetched.
+        """
         try:
-            with self._turn(name), self._answered(requests.Request("GET", url)) as response:
-                if response.status_code != requests.codes.ok:
-                    raise SourceError(f"{name}: answered {response.status_code} for {url}; is the address right")
-                self._hosts[name].answered()
-                yield from _lines(response.iter_content(_CHUNK), url)
-        except requests.RequestException as error:
-            raise Unreachable(f"{name}: {url} broke off ({_cause(error)}); run the same command later") from error
-        except (zlib.error, ValueError) as error:
-            raise SourceError(f"{name}: {url} cannot be read ({error})") from error
+            yield from _lines(self._stream(url), url)
+        except zlib.error as error:
+            raise SourceError(f"{host_of(url)}: {url} cannot be read ({error})") from error
+
+    def _stream(self, url: str) -> Iterator[bytes]:
+        """Bytes of a file of any length; what is missing after a break is asked for by its range (RFC 9110, 14)."""
+        name, read, version, failures = host_of(url), 0, "", 0
+        host = self._hosts[name]
+        while True:
+            wait, answered = None, False
+            try:
+                with ExitStack() as opened:
+                    with self._turn(name):  # no longer: pictures of the same host, which are fetched meanwhile, need it
+                        response = opened.enter_context(self._answered(_rest_of(url, read, version)))
+                    if response.status_code == (requests.codes.partial if read else requests.codes.ok):
+                        version = version or _version(response)
+                        for chunk in response.iter_content(_CHUNK):
+                            self._sleep(0)
+                            read, failures = read + len(chunk), 0
+                            yield chunk
+                        host.answered()
+                        return
+                    error, answered = _not_given(name, url, response.status_code), True
+                    may_pass = is_retried(response.status_code)
+                    wait = asked_wait(response.headers.get("Retry-After"))
+            except requests.RequestException as broken:
+                fault = f"{url} broke off" if read else "cannot be reached"
+                error = Unreachable(f"{name}: {fault} ({_cause(broken)}); run the same command later")
+                may_pass = not read or version != ""
+            if not may_pass:
+                raise error
+            failures += 1
+            host.failed(answered=answered)
+            host.rest(wait or 0.0)
+            if failures == ATTEMPTS or host.closed(self._manners.longest_wait):
+                raise error
+            self._sleep(backoff(failures - 1) if wait is None else wait)
 
     def _made(self, request: requests.Request) -> Answer:
         name = host_of(request.url)
@@ -91,10 +123,12 @@ class Calls:
             except requests.RequestException as error:
                 host.failed(answered=False)
                 if last or host.closed(self._manners.longest_wait):
-                    raise Unreachable(f"{name}: cannot be reached ({_cause(error)})") from error
+                    raise Unreachable(
+                        f"{name}: cannot be reached ({_cause(error)}); run the same command later"
+                    ) from error
                 wait = None
             else:
-                if not is_retried(answer.status):
+                if wait is None and not is_retried(answer.status):
                     host.answered()
                     return answer
                 host.failed(answered=True)
@@ -108,6 +142,7 @@ class Calls:
         """Make one request: the answer, and the wait that it asks for."""
         with self._answered(request) as response:
             text = self._text(host_of(request.url), response)
+            # MediaWiki asks for a wait with status 200, too, where its databases lag behind (Manual:Maxlag parameter).
             wait = asked_wait(response.headers.get("Retry-After"), text)
             return Answer(response.status_code, text, response.url), wait
 
@@ -189,17 +224,61 @@ def _cause(error: Exception) -> str:
     return next((words.lower() for words in known if words in text), type(error).__name__)
 
 
+def _rest_of(url: str, read: int, version: str) -> requests.Request:
+    """Ask for a file from a byte on, as its own bytes: a packing on the way would make ranges meaningless."""
+    rest = {"Range": f"bytes={read}-", "If-Range": version} if read else {}
+    return requests.Request("GET", url, headers={"Accept-Encoding": "identity", **rest})
+
+
+def _version(response: requests.Response) -> str:
+    """Strong validator of the file (RFC 9110, 13.1.5), or nothing where its rest cannot be asked for."""
+    etag = response.headers.get("ETag", "")
+    return "" if "Content-Encoding" in response.headers or etag.startswith("W/") else etag
+
+
+def _not_given(name: str, url: str, status: int) -> SourceError:
+    if is_retried(status):
+        return Unreachable(f"{name}: answered {status} for {url}; run the same command later")
+    if status == requests.codes.ok:
+        return SourceError(f"{name}: {url} has changed while it was read; run the same command again")
+    return SourceError(f"{name}: answered {status} for {url}; is the address right")
+
+
 def _lines(chunks: Iterator[bytes], url: str) -> Iterator[str]:
-    """Decode bytes that come in chunks into lines, unpacking gzip by its first bytes (RFC 1952)."""
-    unpack: Callable[[bytes], bytes] | None = None
-    text, rest = codecs.getincrementaldecoder("utf-8")("replace"), ""
-    for chunk in chunks:
-        if unpack is None:
-            unpack = zlib.decompressobj(zlib.MAX_WBITS + 16).decompress if chunk.startswith(_GZIP) else bytes
-        *whole, rest = (rest + text.decode(unpack(chunk))).split("\n")
+    """Decode bytes that come in chunks of any size into lines."""
+    decoder, rest = codecs.getincrementaldecoder("utf-8-sig")("replace"), ""
+    for data in _unpacked(chunks):
+        *whole, rest = (rest + decoder.decode(data)).split("\n")
         if len(rest) > _LONGEST_LINE:
-            raise SourceError(f"{url}: a line of more than {_LONGEST_LINE:,} characters; is it a text")
+            raise SourceError(f"{host_of(url)}: {url} has a line of over {_LONGEST_LINE:,} characters; is it a text")
         for line in whole:
             yield line.removesuffix("\r")
-    if rest:
+    if rest := rest + decoder.decode(b"", final=True):
         yield rest.removesuffix("\r")
+
+
+def _unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Unpack gzip, told by its first bytes, a bounded piece at a time; its members may be many (RFC 1952, 2.2)."""
+    begin = b""
+    for chunk in chunks:
+        begin += chunk
+        if len(begin) >= len(_GZIP):
+            break
+    chunks = chain([begin], chunks)
+    if not begin.startswith(_GZIP):
+        yield from chunks
+        return
+    member = zlib.decompressobj(zlib.MAX_WBITS + 16)
+    for chunk in chunks:
+        packed, piece = chunk, b""
+        while packed or (len(piece) == _CHUNK and not member.eof):
+            if member.eof:
+                packed = packed.lstrip(b"\0")  # members may be padded
+                if not packed:
+                    break
+                member = zlib.decompressobj(zlib.MAX_WBITS + 16)
+            piece = member.decompress(packed, _CHUNK)
+            yield piece
+            packed = member.unconsumed_tail or member.unused_data
+    if not member.eof:
+        raise zlib.error("it ends too early")

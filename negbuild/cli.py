@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from negbuild import __version__, options, show
-from negbuild.errors import NegbuildError, VerificationFailed
+from negbuild.errors import NegbuildError, SourceError, VerificationFailed
 from negbuild.model import Role, Search
 
 if TYPE_CHECKING:  # `negbuild --help` needs neither Pillow nor numpy
     from negbuild.manners import Manners
-    from negbuild.order import Order
     from negbuild.picture import Limits
     from negbuild.stages.crawl import CrawlResult
     from negbuild.workspace import Workspace
@@ -104,16 +103,31 @@ def add(
     order = Order(Search(path.resolve().name, path=path), category, Role(role), limits)
     with options.progress_bar(f"adding {path}") as progress:
         result = crawl(workspace, find_source("folder"), order, progress=progress)
-    _show_crawl(result, order, str(path), workspace, as_json=as_json)
+    _show_crawl(result, order.role, str(path), None, workspace, as_json=as_json)
 
 
 @cli.command()
-@click.option("--query", "-q", default="", help="What to search for.")
-@click.option("--source", "-s", "name", default="openverse", show_default=True, help="Where; see `negbuild sources`.")
-@click.option("--path", type=click.Path(path_type=Path), help="The file or folder, for sources that take one.")
-@click.option("--url", default="", metavar="ADDRESS", help="Where the service is; else NEGBUILD_<SOURCE>_URL.")
+@click.option("--query", "-q", "queries", multiple=True, help="What to search for; repeatable.")
 @click.option(
-    "--option", "-o", "settings", multiple=True, metavar="NAME=VALUE", help="What only this source has; repeatable."
+    "--source", "-s", "names", multiple=True, help="Where; repeatable.  [default: openverse, and flickr with a key]"
+)
+@click.option("--path", type=click.Path(path_type=Path), help="The file or folder, for sources that take one.")
+@click.option(
+    "--url",
+    "base_url",
+    default="",
+    metavar="ADDRESS",
+    callback=lambda _context, _parameter, url: url.rstrip("/"),
+    help="Where the service is; else NEGBUILD_<SOURCE>_URL.",
+)
+@click.option(
+    "--option",
+    "-o",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=options.parse_settings,
+    help="What only this source has, see `negbuild sources NAME`; repeatable.",
 )
 @click.option(
     "--number",
@@ -121,7 +135,7 @@ def add(
     type=_POSITIVE,
     default=200,
     show_default=True,
-    help="Unique pictures wanted, earlier runs included.",
+    help="Unique pictures wanted in all, earlier runs included.",
 )
 @click.option("--category", help="Name to hold them under; else the query, or the source.")
 @click.option(
@@ -137,10 +151,8 @@ def add(
 @options.manners
 @options.as_json
 def crawl(
-    name: str,
-    path: Path | None,
-    url: str,
-    settings: tuple[str, ...],
+    queries: tuple[str, ...],
+    names: tuple[str, ...],
     number: int,
     category: str | None,
     role: str,
@@ -153,19 +165,22 @@ def crawl(
     dry_run: bool,
     urls_only: bool,
     as_json: bool,
-    **search: Any,  # noqa: ANN401  query and seed
+    **asked: Any,  # noqa: ANN401  what only the sources read
 ) -> None:
-    """Hold as many pictures of a source as wanted, or say why not.
+    """Hold as many pictures as wanted, or say why not.
+
+    Several queries and sources share the number evenly; what one cannot bring, the others do.
 
     \b
     Example:
       negbuild crawl --query "street food" -n 200
       negbuild crawl --source picsum -n 500 --contact you@example.org
       negbuild crawl --query tree --license commercial,derivatives --exclude "hot dog"
+      negbuild crawl -q "city street" -q salad --source openverse --source noise -n 90
       negbuild crawl --retry
     """
+    from negbuild.errands import errands
     from negbuild.order import Order
-    from negbuild.source import find_source
     from negbuild.stages import crawl as stage
 
     if retry:
@@ -173,57 +188,60 @@ def crawl(
             again = stage.retry(workspace, limits, manners=manners, progress=progress)
         _show(again, show.retry_lines(again), as_json=as_json)
         return
-    source = find_source(name)
-    query = search["query"].strip() or (path.stem if path else "")
-    wanted = Search(
-        query,
-        path,
-        number,
-        search["seed"],
-        url.rstrip("/"),
-        licenses=wishes.licenses,
-        safe=wishes.safe,
-        options=options.parse_settings(settings),
-    )
-    order = Order(wanted, category or query or name, Role(role), limits, wishes.excluded, refresh=wishes.refresh)
-    subject = f'{name} "{query}"' if query else name
+    search = Search(licenses=wishes.licenses, safe=wishes.safe, **asked)
+    order = Order(search, category, Role(role), limits, wishes.excluded, refresh=wishes.refresh)
+    asking = errands(names, queries, order)
+    subject = asking[0].subject if len(asking) == 1 else f"{len(asking)} searches"
     if dry_run or urls_only:
-        seen = stage.preview(workspace, source, order, manners=manners)
+        seen = stage.preview(workspace, asking, number, manners=manners)
+        _say(*show.preview_notes(seen))
         _show(seen, show.preview_lines(seen, subject, urls_only=urls_only), as_json=as_json)
-        if seen.refusal:
-            raise seen.refusal
+        if seen.refusals and not seen.candidates:
+            raise seen.refusals[0]
         return
     with options.progress_bar(subject) as progress:
-        result = stage.crawl(workspace, source, order, manners=manners, progress=progress)
-    if source.base_url and not manners.contact:
+        result = stage.crawl_all(workspace, asking, number, manners=manners, progress=progress)
+    if any(errand.base_url for errand in asking) and not manners.contact:
         _say('negbuild: nobody to write to: name yourself with --contact, or contact = "..." in negbuild.toml')
-    _show_crawl(result, order, subject, workspace, as_json=as_json)
+    _show_crawl(result, order.role, subject, number, workspace, as_json=as_json)
 
 
-def _show_crawl(result: "CrawlResult", order: "Order", subject: str, workspace: "Workspace", *, as_json: bool) -> None:
+def _show_crawl(
+    result: "CrawlResult", role: Role, subject: str, wanted: int | None, workspace: "Workspace", *, as_json: bool
+) -> None:
     _say(*show.crawl_notes(result, workspace.root))
-    failure = show.crawl_failure(result, subject, order.search.limit)
+    failure = show.crawl_failure(result, subject, wanted)
     then = "" if failure else "negbuild dedup"
-    _show(result, show.crawl_lines(result, subject, order.role), as_json=as_json, then=then)
+    _show(result, show.crawl_lines(result, subject, role), as_json=as_json, then=then)
     if failure:
         raise failure
 
 
 @cli.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--check", is_flag=True, help="Ask each that is ready one small question, and say whether it works.")
+@options.workspace  # before the manners, which look into its settings
+@options.manners
 @options.as_json
-def sources(*, as_json: bool) -> None:
-    """List every source, what it gives, and whether it is ready.
+def sources(names: tuple[str, ...], workspace: "Workspace", manners: "Manners", *, check: bool, as_json: bool) -> None:
+    """List every source, what it is good for, and whether it is ready.
+
+    With names, tell all about these: terms, limits, and the options that only they have.
 
     \b
     Example:
       negbuild sources
+      negbuild sources noise
+      negbuild sources --check samples noise
     """
-    from negbuild.source import find_source, source_names
+    del workspace  # only its settings count, and the manners have them
+    from negbuild.stages import sources as stage
 
-    found = [find_source(name) for name in source_names()]
-    listed = [{"name": s.name, "takes": s.takes, "missing": s.missing(), "summary": s.summary.strip()} for s in found]
-    rows = [(one["name"], one["takes"], one["missing"] or "ready", one["summary"]) for one in listed]
-    _show(listed, show.table(("source", "takes", "ready", "gives"), rows), as_json=as_json)
+    with options.progress_bar("asking") as progress:
+        listed = stage.sources(names, manners=manners if check else None, progress=progress)
+    _show(listed, show.sources_lines(listed, whole=bool(names) and not check), as_json=as_json)
+    if broken := [one.name for one in listed if one.works is False]:
+        raise SourceError(f"{', '.join(broken)}: failed the check, as the table says; use another --source meanwhile")
 
 
 @cli.command()
@@ -352,7 +370,8 @@ def _print(*lines: str) -> None:
 def _show(result: Any, lines: Sequence[str], *, as_json: bool, then: str = "") -> None:  # noqa: ANN401  of any stage
     """Print a result as JSON, or as lines for a person with the next useful command."""
     if as_json:
-        click.echo(json.dumps(result if isinstance(result, list) else asdict(result), indent=2, default=str))
+        plain = [asdict(one) for one in result] if isinstance(result, list) else asdict(result)
+        click.echo(json.dumps(plain, indent=2, default=str))
         return
     _print(*lines)
     if then:

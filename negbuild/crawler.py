@@ -17,15 +17,15 @@ from typing import Any
 
 from negbuild.bringer import Bringer
 from negbuild.catalog import PENDING_PAGE, Catalog
+from negbuild.errands import Errand
 from negbuild.errors import NetworkDown, SourceError
 from negbuild.frontier import Entry, Frontier
+from negbuild.hosts import Hosts
 from negbuild.intake import Arrival, Intake, Taken
 from negbuild.manners import Manners
 from negbuild.model import Candidate, Image, Progress
 from negbuild.naming import Naming
-from negbuild.order import Order
 from negbuild.sifter import Sifted, Sifter
-from negbuild.source import Source
 from negbuild.turns import long_turns, loop_factory
 from negbuild.web import Web
 
@@ -45,10 +45,12 @@ _DRY_HOSTS = 8
 class Crawler:
     """One crawl; `unique`, `new` and what else came of it can be read at the end."""
 
-    def __init__(self, catalog: Catalog, intake: Intake, source: Source, order: Order, manners: Manners) -> None:
-        self._catalog, self._intake, self._source, self._order = catalog, intake, source, order
-        self._manners = manners
-        self._sifter = Sifter(catalog, source, order, manners)
+    def __init__(self, catalog: Catalog, intake: Intake, errand: Errand, manners: Manners, hosts: Hosts) -> None:
+        """Get ready for one errand; `hosts` is what is known of hosts by now, and learns from this crawl."""
+        self._catalog, self._intake, self._errand, self._hosts = catalog, intake, errand, hosts
+        self._source, self._order = source, order = errand.source, errand.order
+        self._manners = errand.manners(manners)
+        self._sifter = Sifter(catalog, source, order, self._manners)
         category = None if order.category is None else self._sifter.declared(order.category)
         self.key = (source.name, order.search.text, category)
         self.before = self.unique = catalog.unique_count(*self.key)
@@ -92,12 +94,12 @@ class Crawler:
         loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         local = self._source.read is not None
-        async with Web(self._manners) as self._web:
+        async with Web(self._manners, self._hosts) as self._web:
             left: Counter[str] = Counter()
             if not local and candidates is None:
                 left = await loop.run_in_executor(self._recorder, self._catalog.pending_hosts, *self.key)
             self._frontier = Frontier(_wait_locally if local else self._web.wait, left, spill=not local)
-            named = self._source.search(self._order.search, self._web) if candidates is None else candidates
+            named = self._errand.candidates(self._web) if candidates is None else candidates
             self._bring = Bringer(self._source, self._web, self._order.limits, self._checkers).bring
             self._naming = Naming(named, lambda: loop.call_soon_threadsafe(self._wake.set))
             ticking = asyncio.create_task(self._tick())

@@ -59,7 +59,7 @@ class Downloads:
 
     def __init__(self, manners: Manners, hosts: Hosts) -> None:
         self._manners, self._hosts = manners, hosts
-        self._robots = Robots(self._ask_robots)
+        self._robots = Robots(self._ask_robots, hosts.robots)
         self._room = Room(max(_ROOM, manners.max_bytes))
         self._ending = asyncio.Event()
         self._last_answer = -math.inf

@@ -17,6 +17,7 @@ from datetime import UTC
 from types import MappingProxyType
 
 from negbuild.model import Skip, SkipReason
+from negbuild.robots import Rules
 
 _MOST_HOSTS = 4096  # remembered when nothing is under way there
 _TRIP = 8  # points of failure in a row that open the circuit breaker
@@ -41,6 +42,11 @@ KNOWN_PACES: Mapping[str, Pace] = MappingProxyType(
         "upload.wikimedia.org": Pace(2),  # Wikimedia's robot policy: at most two at once for media
         "commons.wikimedia.org": Pace(1),  # API:Etiquette: one request after the other
         "api.openverse.org": Pace(1),
+        "api.flickr.com": Pace(1, 1.0),  # 3,600 calls an hour
+        "api.inaturalist.org": Pace(1, 1.0),  # its API's recommended practices: about one request a second
+        "www.bing.com": Pace(1, 1.0),  # search engines state none, and shut out who asks faster than a person
+        "www.google.com": Pace(1, 1.0),
+        "image.baidu.com": Pace(1, 1.0),
     }
 )
 """Hosts that state a stricter pace than the default one."""
@@ -132,6 +138,8 @@ class Hosts:
     def __init__(self, default: Pace) -> None:
         self._default = default
         self._hosts: OrderedDict[str, Host] = OrderedDict()
+        self.robots: dict[str, Rules] = {}
+        """What each origin's robots.txt says."""
         self._lock = threading.Lock()
 
     def __getitem__(self, name: str) -> Host:

@@ -161,8 +161,8 @@ def wishes(command: Command) -> Command:
     return functools.reduce(lambda decorated, option: option(decorated), reversed(options), with_wishes)
 
 
-def parse_settings(texts: tuple[str, ...]) -> dict[str, str]:
-    """Read what was given as NAME=VALUE."""
+def parse_settings(_context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+    """Read what was given as NAME=VALUE; the callback of an option."""
     for text in texts:
         if "=" not in text:
             raise click.UsageError(f"--option {text}: is no NAME=VALUE")

@@ -49,17 +49,19 @@ class Rules:
 class Robots:
     """The robots.txt of each origin, asked for once in a run."""
 
-    def __init__(self, ask: Callable[[str], Awaitable[bytes | Skip]]) -> None:
-        """Use `ask` to fetch the first bytes of one robots.txt."""
-        self._ask = ask
+    def __init__(self, ask: Callable[[str], Awaitable[bytes | Skip]], read: dict[str, Rules]) -> None:
+        """Use `ask` to fetch the first bytes of one robots.txt; `read` holds those of a run, by origin."""
+        self._ask, self._rules = ask, read
         self._known: OrderedDict[str, asyncio.Future[Rules | Skip]] = OrderedDict()
 
     async def rules(self, url: str) -> Rules | Skip:
         """Rules of the origin of an address, or why nothing there may be fetched."""
         origin = origin_of(url)
+        if read := self._rules.get(origin):
+            return read
         if origin not in self._known:
             # The first to come asks, everybody else waits for the same answer.
-            self._known[origin] = asyncio.ensure_future(self._read(f"{origin}/robots.txt"))
+            self._known[origin] = asyncio.ensure_future(self._read(origin))
             if len(self._known) > _MOST_ORIGINS:
                 self._known.popitem(last=False)
         rules = self._known[origin]
@@ -75,12 +77,14 @@ class Robots:
         for rules in self._known.values():
             rules.cancel()
 
-    async def _read(self, url: str) -> Rules | Skip:
+    async def _read(self, origin: str) -> Rules | Skip:
+        url = f"{origin}/robots.txt"
         answer = await self._ask(url)
-        if not isinstance(answer, Skip):
-            return Rules(answer.decode("utf-8", "replace"))
-        if answer.reason in _ABSENT:
-            return Rules("")
+        if not isinstance(answer, Skip) or answer.reason in _ABSENT:
+            if len(self._rules) >= _MOST_ORIGINS:
+                del self._rules[next(iter(self._rules))]
+            self._rules[origin] = Rules("" if isinstance(answer, Skip) else answer.decode("utf-8", "replace"))
+            return self._rules[origin]
         if answer.reason is SkipReason.THROTTLED:  # the host is there and cannot say: disallowed for now (2.3.1.4)
             return replace(answer, reason=SkipReason.ROBOTS_UNREACHABLE, detail=f"{url}: {answer.detail}")
         return answer

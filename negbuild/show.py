@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # the stages import numpy and Pillow, and `--help` needs neit
     from negbuild.proof import Certificate
     from negbuild.stages.crawl import CrawlResult, Preview, RetryResult
     from negbuild.stages.dedup import DedupResult
+    from negbuild.stages.sources import SourceState
     from negbuild.stages.split import SplitCount, SplitResult
     from negbuild.stages.status import StatusResult
     from negbuild.stages.verify import VerifyResult
@@ -29,7 +30,7 @@ def reasons(counts: Mapping[Text, int]) -> str:
 
 
 def crawl_lines(result: "CrawlResult", subject: str, role: Role) -> list[str]:
-    """Say what a crawl brought."""
+    """Say what a crawl brought: in all, and each source and query of several."""
     skipped = sum(result.skips.values())
     names = sorted(set(result.categories.values()))
     where = f"category {names[0]}" if len(names) == 1 else f"{len(names)} categories"
@@ -39,14 +40,23 @@ def crawl_lines(result: "CrawlResult", subject: str, role: Role) -> list[str]:
     ]
     if skipped:
         lines.append(f"skipped {skipped:,}: {reasons(result.skips)}")
+    if len(result.shares) > 1:
+        rows = [
+            (one.source, one.query, f"{one.unique:,}", f"{one.new:,}", reasons(one.skips) or "-")
+            for one in result.shares
+        ]
+        lines += ["", *table(("source", "query", "pictures", "new", "skipped"), rows)]
     return lines
 
 
 def crawl_notes(result: "CrawlResult", root: Path) -> list[str]:
     """Say what a crawl did beside holding pictures: a workspace made, a category held under another name."""
-    made = [f"negbuild: {root}: a new workspace"] if result.made_workspace else []
+    lines = [f"negbuild: {root}: a new workspace"] if result.made_workspace else []
     names = result.categories.items()
-    return made + [f"negbuild: category {given!r} is held as {held}" for given, held in names if given != held]
+    lines += [f"negbuild: category {given!r} is held as {held}" for given, held in names if given != held]
+    if len(result.shares) > 1:
+        lines += dict.fromkeys(f"negbuild: {share.refusal}" for share in result.shares if share.refusal)
+    return lines
 
 
 def retry_lines(result: "RetryResult") -> list[str]:
@@ -74,19 +84,28 @@ def preview_lines(result: "Preview", subject: str, *, urls_only: bool) -> list[s
     return lines + (["", *table(("title", "licence", "address"), rows)] if rows else [])
 
 
+def preview_notes(result: "Preview") -> list[str]:
+    """Say which sources stopped answering, where others did not."""
+    return [f"negbuild: {refusal}" for refusal in result.refusals] if result.candidates else []
+
+
 def crawl_failure(result: "CrawlResult", subject: str, wanted: int | None) -> NegbuildError | None:
     """Say why a crawl did not give what was wanted, if it did not."""
-    if result.refusal:
+    enough = wanted is not None and result.unique >= wanted
+    others_gave = any(share.unique and not share.refusal for share in result.shares)
+    if result.refusal and not enough and not others_gave:
         kept = f"; {result.unique} of {wanted} pictures are held" if result.unique else ""
         return SourceError(f"{result.refusal}{kept}")
     if wanted is None:
         return None if result.unique or result.skips else TooFewPictures(f"{subject}: holds no pictures")
-    if result.unique >= wanted:
+    if enough:
         return None
+    refused = dict.fromkeys(share.source for share in result.shares if share.refusal)
+    no_more = f"{', '.join(refused)} gave no more, nor did the others" if refused else "there are no more"
     why = f" ({reasons(result.skips)})" if result.skips else ""
     private = SkipReason.PRIVATE_ADDRESS in result.skips
     then = "add --allow-private if this is your own network" if private else "try another --query or --source"
-    return TooFewPictures(f"{subject}: {result.unique} of {wanted} pictures, there are no more{why}; {then}")
+    return TooFewPictures(f"{subject}: {result.unique} of {wanted} pictures, {no_more}{why}; {then}")
 
 
 def status_lines(result: "StatusResult") -> list[str]:
@@ -184,6 +203,41 @@ def verify_lines(result: "VerifyResult") -> list[str]:
             lines.append(f"          and {len(check.problems) - _MOST_PROBLEMS:,} more")
     if result.certificate:
         lines.append(certificate_line(result.certificate))
+    return lines
+
+
+def sources_lines(listed: Sequence["SourceState"], *, whole: bool) -> list[str]:
+    """List the sources in a table, or what came of asking them, or tell all about some of them."""
+    if whole:
+        return [line for one in listed for line in ("", *_whole_source(one))][1:]
+    if any(one.works is not None for one in listed):
+        return table(("source", "works"), [(one.name, _source_state(one)) for one in listed])
+    rows = [
+        (one.name, ", ".join(one.gives), "none" if one.keyless else "yours", one.bounds, _source_state(one))
+        for one in listed
+    ]
+    return table(("source", "good for", "key", "limits", "ready"), rows)
+
+
+def _source_state(one: "SourceState") -> str:
+    return one.found if one.works is not None else one.missing or "ready"
+
+
+def _whole_source(one: "SourceState") -> list[str]:
+    rows = [
+        ("good for", ", ".join(one.gives)),
+        ("takes", one.takes),
+        ("limits", one.bounds),
+        ("key", "none" if one.keyless else ", ".join(one.keys)),
+        ("ready", _source_state(one)),
+        ("terms", one.terms),
+        ("address", one.address and f"{one.address} (NEGBUILD_{one.name.upper()}_URL)"),
+        ("example", one.example),
+    ]
+    lines = [f"{one.name}: {one.summary}", *(f"  {label:<9} {text}" for label, text in rows if text)]
+    for option in one.options:
+        choices = f" ({', '.join(option.choices)})" if option.choices else ""
+        lines.append(f"  --option {option.name}=...: {option.summary}{choices}")
     return lines
 
 

@@ -1,22 +1,26 @@
-"""What a source of pictures is, and the one way to reach it by name.
+"""What a source of pictures is, the one way to reach it by name, and what adapters share in reading answers.
 
 A source is a module in `sources/` (installed as `negbuild.sources`) or an entry point of the group `negbuild.sources`,
 whose `SOURCE` declares it. Nobody imports an adapter by name.
 """
 
 import importlib
+import json
 import os
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from http import HTTPStatus
 from importlib.metadata import entry_points
-from typing import Protocol
+from typing import Any, Protocol
 
-from negbuild.errors import UsageError
-from negbuild.model import Candidate, Search
+from negbuild.errors import Blocked, FormChanged, KeyRefused, QuotaExhausted, SourceError, Unreachable, UsageError
+from negbuild.model import UNKNOWN_LICENSE, Candidate, Search
 
 ENTRY_POINTS = "negbuild.sources"
+_LONGEST_QUOTE = 120  # characters of what a service said that fit into one line
+_SAID = ("detail", "message", "error", "error_description")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +93,12 @@ class Source:
     `search` names candidates, best first; it makes no request before the first one is taken. Local sources have
     `read(candidate, max_bytes)`, which gives the bytes of a candidate, one more than `max_bytes` at most, and addresses
     that are none on the web; the bytes of all others are fetched from `Candidate.url`. `missing` says what must be
-    installed or set before the source can be used, or nothing. `base_url` is the address of its service, which
-    NEGBUILD_<NAME>_URL replaces; `allowances` are what the service grants to everybody without a key, `documented` the
-    further hosts that its pictures officially come from, whose robots.txt speaks to other robots than this one.
-    `secrets` names the environment variables whose values must never be shown or kept. For people: `gives` is what the
-    pictures are good for, `bounds` how many there are to be had and how fast, `terms` what to know before using it.
+    installed or set before the source can be used, or nothing; it makes no request. `base_url` is the address of its
+    service, which NEGBUILD_<NAME>_URL replaces; `allowances` are what the service grants to everybody without a key,
+    `documented` the further hosts that its pictures officially come from, whose robots.txt speaks to other robots than
+    this one. `secrets` names the environment variables whose values must never be shown or kept. `probe` asks one small
+    question to see whether the service works, where naming one candidate is no small one. For people: `gives` is what
+    the pictures are good for, `bounds` how many there are to be had and how fast, `terms` what to know before using it.
     """
 
     name: str
@@ -108,6 +113,7 @@ class Source:
     documented: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
+    probe: Callable[[Search, Web], object] | None = None
     gives: tuple[Gives, ...] = ()
     bounds: str = ""
     terms: str = ""
@@ -126,21 +132,85 @@ class Source:
         if self.takes in {Takes.PATH, Takes.LIST} and search.path is None:
             raise UsageError(f"source {self.name}: needs {self.takes}; run: {command} --path {self.example or 'PATH'}")
         for name, value in search.options.items():
-            self._check_option(name, value)
+            self.check_option(name, value)
 
-    def _check_option(self, name: str, value: str) -> None:
+    @property
+    def option_names(self) -> list[str]:
+        """Names of the options that only this source has."""
+        return [option.name for option in self.options]
+
+    def check_option(self, name: str, value: str) -> None:
+        """Raise UsageError where the source has no such option, or the option no such value."""
         option = next((one for one in self.options if one.name == name), None)
         if option is None:
-            known = ", ".join(one.name for one in self.options)
+            known = ", ".join(self.option_names)
             raise UsageError(f"source {self.name}: no option {name}; it has {known or 'none'}")
         if option.choices and value not in option.choices:
             raise UsageError(f"source {self.name}: {name}={value}: choose from {', '.join(option.choices)}")
+
+    def named(self, search: Search, web: Web) -> Iterator[Candidate]:
+        """Name candidates as `search` does; what goes wrong is told with the source's name and without its secrets."""
+        try:
+            yield from self.search(search, web)
+        except SourceError as error:
+            fault = self.masked(str(error))
+            error.args = (fault if fault.startswith(f"{self.name}: ") else f"{self.name}: {fault}",)
+            raise
 
     def masked(self, text: str) -> str:
         """Text without the values of the source's secrets."""
         for secret in (os.environ.get(name) for name in self.secrets):
             text = text.replace(secret, "***") if secret else text
         return text
+
+
+def read_json(source: str, answer: Answer) -> Any:  # noqa: ANN401  whatever the service says
+    """Read what a service answered as JSON; raises the SourceError that its status, or its form, stands for."""
+    try:
+        body = json.loads(answer.text)
+    except ValueError:
+        body = None
+    if answer.status == HTTPStatus.OK and body is not None:
+        return body
+    fields = body if isinstance(body, dict) else {}
+    raise refusal(source, answer.status, next((str(fields[name]) for name in _SAID if fields.get(name)), ""))
+
+
+def refusal(source: str, status: int, said: str = "") -> SourceError:
+    """Error of a service that did not give what it was asked for: the source, the cause, and the next step.
+
+    `said` is the reason that the service gave, in its own words; status 200 means an answer of another form.
+    """
+    words = " ".join(said.split()).rstrip(".")[:_LONGEST_QUOTE]
+    why = f"{status}, {words}" if words else str(status)
+    if status == HTTPStatus.OK:
+        variable = f"NEGBUILD_{source.upper()}_URL"
+        return FormChanged(
+            f"{source}: the answer has another form than expected ({words or 'no results in it'}); look at "
+            f"{variable} if you set it, else upgrade negbuild or try another --source"
+        )
+    if status == HTTPStatus.UNAUTHORIZED:
+        return KeyRefused(f"{source}: the key is refused ({why}); look at `negbuild sources`, or try another --source")
+    if status in {HTTPStatus.FORBIDDEN, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS}:
+        return Blocked(f"{source}: refuses to answer ({why}); try later, or another --source")
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return QuotaExhausted(f"{source}: grants no more calls for now ({why}); run the same command later")
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Unreachable(f"{source}: fails by itself ({why}); run the same command later")
+    return SourceError(f"{source}: does not understand the request ({why}); try another --query or --source")
+
+
+def creative_commons(name: str, version: str = "") -> tuple[str, str]:
+    """SPDX identifier and address of a Creative Commons licence or mark, such as `by-sa` in version 4.0.
+
+    Where the version is not stated, the name stands alone, without an address; UNKNOWN_LICENSE where there is no name.
+    """
+    name = name.lower().removeprefix("cc-")
+    if not name or not version:
+        return name or UNKNOWN_LICENSE, ""
+    place = {"cc0": "publicdomain/zero", "pdm": "publicdomain/mark"}.get(name, f"licenses/{name}")
+    spdx = {"cc0": "CC0", "pdm": "CC-PDM"}.get(name, f"CC-{name.upper()}")
+    return f"{spdx}-{version}", f"https://creativecommons.org/{place}/{version}/"
 
 
 def source_names() -> list[str]:

@@ -12,9 +12,10 @@ from negbuild.manners import Manners
 class Web:
     """The client; use it as an asynchronous context manager."""
 
-    def __init__(self, manners: Manners) -> None:
+    def __init__(self, manners: Manners, hosts: Hosts | None = None) -> None:
+        """Behave like that; `hosts` is what is known of hosts by now."""
         self._manners = manners
-        self._hosts = Hosts(manners.pace)
+        self._hosts = Hosts(manners.pace) if hosts is None else hosts
         self._downloads = Downloads(manners, self._hosts)
         self._calls = Calls(manners, self._hosts)
         self.fetch, self.release = self._downloads.fetch, self._downloads.release

@@ -1,9 +1,11 @@
 """Your own pictures: a folder, a folder of category folders, or a zip or tar archive of either."""
 
+import bz2
+import copy
 import io
 import lzma
 import os
-import shutil
+import re
 import tarfile
 import tempfile
 import threading
@@ -11,6 +13,7 @@ import weakref
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
@@ -18,66 +21,59 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from negbuild.errors import UsageError
 from negbuild.model import Candidate, Search
-from negbuild.source import Source, Takes, Web
+from negbuild.source import Gives, Source, Takes, Web
 
+_Opened = zipfile.ZipFile | tarfile.TarFile
+_Member = zipfile.ZipInfo | tarfile.TarInfo
 # HEIC and SVG cannot be held; they are named so that they become skips with a reason, and are not passed over.
-_PICTURES = (
-    ".jpg",
-    ".jpeg",
-    ".jfif",
-    ".png",
-    ".webp",
-    ".gif",
-    ".bmp",
-    ".tif",
-    ".tiff",
-    ".avif",
-    ".jp2",
-    ".ppm",
-    ".pgm",
-    ".heic",
-    ".heif",
-    ".svg",
-)
-
+_PICTURE = re.compile(r"(?is).*\.(jpe?g|jfif|png|webp|gif|bmp|tiff?|avif|jp2|ppm|pgm|hei[cf]|svg)")
+# What systems lay beside the pictures: resource forks, thumbnails, what was thrown away.
+_NOT_THEIRS = {"__MACOSX", "@eaDir", "$RECYCLE.BIN"}
 # A damaged, encrypted or unusually packed member; OSError is added by reading itself.
-_ARCHIVE_FAULTS = (
-    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
-    *(EOFError, KeyError, RuntimeError),
-)
+_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, KeyError, RuntimeError)
 
 
 def search(search: Search, web: Web) -> Iterator[Candidate]:  # noqa: ARG001  all sources are asked alike
-    """Name every picture file; its category is the folder that holds it. Hidden files are left out."""
+    """Name every picture file; its category is the folder that holds it.
+
+    Hidden files and folders are left out, and archives inside are not opened. A folder inside that cannot be read is
+    named like a picture, so that it becomes a skip with its reason.
+    """
     if search.path is None:
         raise UsageError("folder: takes a path; run: negbuild add PATH --category NAME --role known")
     place = search.path.resolve()
     if place.is_dir():
-        found = ((member, place / member, "") for member in _walked(place))
+        for file in _walked(place):
+            yield _candidate(file, "", file.name, file.parent.name)
     elif place.is_file():
-        found = ((PurePosixPath(name), place, name) for name in _archive(place, _changed(place)).names())
+        for name in _archive(place, _changed(place)).members:
+            member = PurePosixPath(name)
+            if _PICTURE.fullmatch(name) and all(map(_is_shown, member.parts)):
+                yield _candidate(place, name, member.name, member.parent.name or place.stem.removesuffix(".tar"))
     else:
         raise UsageError(f"{search.path}: no such file or folder")
-    for member, file, inside in found:
-        if member.name.lower().endswith(_PICTURES) and not any(part.startswith((".", "__")) for part in member.parts):
-            url = file.as_uri() + (f"#{quote(os.fsencode(inside))}" if inside else "")
-            yield Candidate(
-                source="folder",
-                source_id=f"{url}@{_changed(file)}",  # a file that was edited is another picture
-                url=url,
-                title=member.name,
-                category=member.parent.name or place.name.partition(".")[0],
-            )
 
 
 def read(candidate: Candidate, max_bytes: int) -> bytes:
     """Read one file of a folder or archive, `max_bytes` + 1 at most; raises OSError where that fails."""
     parts = urlsplit(candidate.url)
-    file, inside = (os.fsdecode(unquote_to_bytes(part)) for part in (parts.path, parts.fragment))
+    path, inside = (os.fsdecode(unquote_to_bytes(part)) for part in (parts.path, parts.fragment))
+    file = Path(path)
     if inside:
-        return _archive(Path(file), _changed(Path(file))).read(inside, max_bytes + 1)
-    with Path(file).open("rb") as stream:
+        try:
+            return _archive(file, _changed(file)).read(inside, max_bytes + 1)
+        except UsageError as error:  # it was there when it was named
+            raise OSError(str(error)) from error
+    if file.is_fifo():  # opening it would wait for somebody to write
+        raise OSError("a pipe, no file")
+    with file.open("rb") as stream:
         return stream.read(max_bytes + 1)
+
+
+def _candidate(file: Path, inside: str, title: str, category: str) -> Candidate:
+    url = file.as_uri() + (f"#{quote(os.fsencode(inside))}" if inside else "")
+    # A file that was edited is another picture.
+    return Candidate("folder", f"{url}@{_changed(file)}", url, title=title, category=category)
 
 
 def _changed(file: Path) -> int:
@@ -87,67 +83,82 @@ def _changed(file: Path) -> int:
         return 0
 
 
-def _walked(place: Path) -> Iterator[PurePosixPath]:
-    def refuse(error: OSError) -> None:
-        raise UsageError(f"{error.filename}: cannot be read ({error.strerror})") from error
+def _is_shown(name: str) -> bool:
+    return not name.startswith(".") and name not in _NOT_THEIRS
 
-    for folder, inner, files in os.walk(place, onerror=refuse):
-        inner.sort()
-        for name in sorted(files):
-            yield PurePosixPath(Path(folder, name).relative_to(place).as_posix())
+
+def _walked(place: Path) -> Iterator[Path]:
+    refused: list[OSError] = []
+    for folder, inner, files in os.walk(place, onerror=refused.append):
+        inner[:] = sorted(filter(_is_shown, inner))
+        yield from (Path(folder, name) for name in sorted(files) if _PICTURE.fullmatch(name) and _is_shown(name))
+    for error in refused:
+        if Path(error.filename) == place:
+            raise UsageError(f"{place}: cannot be read ({error.strerror})") from error
+        yield Path(error.filename)
 
 
 class _Archive:
-    """The regular files of a zip or tar, read in any order; nothing is ever unpacked under its own name."""
+    """The regular files of a zip or tar, read in any order; nothing is ever unpacked under its own name.
+
+    `members` are in the order of the archive, without those that point out of it; of those with the same name it is the
+    last, as when it is unpacked.
+    """
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
-        self._open: zipfile.ZipFile | tarfile.TarFile
         try:
-            self._open = zipfile.ZipFile(path) if zipfile.is_zipfile(path) else _open_tar(path)
+            self._open: _Opened = zipfile.ZipFile(path) if zipfile.is_zipfile(path) else _open_tar(path)
             weakref.finalize(self, _close, self._open)
-            self._names = _zip_names(self._open) if isinstance(self._open, zipfile.ZipFile) else _tar_names(self._open)
-        except _ARCHIVE_FAULTS as error:
+            found = _found(self._open)
+        except _BROKEN as error:
             raise UsageError(f"{path}: neither a folder, nor a zip or tar archive that can be read") from error
         except OSError as error:
             raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
-
-    def names(self) -> list[str]:
-        """Names of the regular files, in the order of the archive, without those that point out of it."""
-        return [name for name in self._names if not name.startswith("/") and ".." not in PurePosixPath(name).parts]
+        self.members = {name: one for name, one in found.items() if not re.search(r"^/|(^|/)\.\.(/|$)", name)}
 
     def read(self, name: str, size: int) -> bytes:
         """Read up to `size` bytes of one file; raises OSError where the archive is damaged."""
         with self._lock:
             try:
-                stream: IO[bytes] | None
-                if isinstance(self._open, zipfile.ZipFile):
-                    stream = self._open.open(name)
-                else:
-                    stream = self._open.extractfile(name)
-                if stream is None:
-                    raise OSError(f"{name}: no regular file")
-                with stream:
+                info = self.members[name]
+                if isinstance(info, zipfile.ZipInfo):
+                    return _read_zipped(cast("zipfile.ZipFile", self._open), info, size)
+                with cast("IO[bytes]", cast("tarfile.TarFile", self._open).extractfile(info)) as stream:
                     return stream.read(size)
-            except _ARCHIVE_FAULTS as error:
+            except _BROKEN as error:
                 raise OSError(f"{name}: {error}") from error
 
 
-def _zip_names(opened: zipfile.ZipFile) -> list[str]:
-    return [info.filename for info in opened.infolist() if not info.is_dir()]
+def _read_zipped(opened: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> bytes:
+    """Read up to `size` bytes of a member, and never expand much more, however well it was packed."""
+    if info.compress_type == zipfile.ZIP_BZIP2:  # one piece of it can be gigabytes: bz2 itself stops in between
+        packed = copy.copy(info)
+        packed.compress_type, packed.file_size = zipfile.ZIP_STORED, info.compress_size
+        del packed.CRC  # it is that of the plain bytes; bzip2 has its own
+        with opened.open(packed) as raw, bz2.open(raw) as plain:
+            return plain.read(size)
+    data = bytearray()
+    with opened.open(info) as stream:
+        # As many packed bytes as plain ones are asked for, or 4096, are expanded at once.
+        while piece := stream.read(min(4096, size - len(data))):
+            data += piece
+    return bytes(data)
 
 
-def _tar_names(opened: tarfile.TarFile) -> list[str]:
-    names = [info.name for info in opened if info.isfile()]
+def _found(opened: _Opened) -> dict[str, _Member]:
+    if isinstance(opened, zipfile.ZipFile):
+        return {info.filename: info for info in opened.infolist() if not info.is_dir()}
+    found: dict[str, _Member] = {info.name: info for info in opened if info.isfile()}
     # Where a header is damaged, tarfile just stops; a whole archive ends in a block of zeros, or with the file.
     assert opened.fileobj is not None
     opened.fileobj.seek(opened.offset)
     if opened.fileobj.read(tarfile.BLOCKSIZE).strip(b"\0"):
         raise tarfile.ReadError("a header is damaged")
-    return names
+    return found
 
 
-def _close(opened: zipfile.ZipFile | tarfile.TarFile) -> None:
+def _close(opened: _Opened) -> None:
     opened.close()
     if isinstance(opened, tarfile.TarFile) and opened.fileobj:
         opened.fileobj.close()
@@ -155,19 +166,20 @@ def _close(opened: zipfile.ZipFile | tarfile.TarFile) -> None:
 
 def _open_tar(path: Path) -> tarfile.TarFile:
     """Open a tar; a compressed one is expanded into a nameless temporary file first, since it cannot be sought."""
-    with tarfile.open(path) as packed:
+    with tarfile.open(path) as packed, ExitStack() as stack:
         stream = cast("IO[bytes] | None", packed.fileobj)
         if stream is None or isinstance(stream, io.BufferedReader):
             return tarfile.open(path)
         stream.seek(0)
-        plain = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the archive
-        try:
-            shutil.copyfileobj(stream, plain)
-            plain.seek(0)
-            return tarfile.open(fileobj=plain)
-        except BaseException:
-            plain.close()
-            raise
+        plain = stack.enter_context(tempfile.TemporaryFile())
+        limit = max(2**26, 200 * path.stat().st_size)  # pictures pack far worse than that
+        while piece := stream.read(2**20):
+            if plain.write(piece) and plain.tell() > limit:
+                raise UsageError(f"{path}: expands as no pictures do; unpack it yourself, and add the folder")
+        plain.seek(0)
+        opened = tarfile.open(fileobj=plain)  # noqa: SIM115  both live as long as the archive
+        stack.pop_all()
+        return opened
 
 
 @lru_cache(maxsize=1)
@@ -175,4 +187,13 @@ def _archive(path: Path, changed: int) -> _Archive:  # noqa: ARG001  a changed a
     return _Archive(path)
 
 
-SOURCE = Source(name="folder", summary=__doc__, search=search, takes=Takes.PATH, read=read)
+SOURCE = Source(
+    name="folder",
+    summary=__doc__,
+    search=search,
+    takes=Takes.PATH,
+    example="photos",
+    read=read,
+    gives=(Gives.NEAR, Gives.FAR, Gives.BACKGROUND),
+    bounds="what lies there; archives inside of it are not opened",
+)

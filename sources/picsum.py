@@ -1,48 +1,60 @@
 """About 1,000 scenic Unsplash photographs, drawn by seed without repeats: far negatives only; takes no query."""
 
-import json
 import random
+import re
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
-from negbuild.errors import SourceError
 from negbuild.model import Candidate, Search
-from negbuild.source import Source, Takes, Web
+from negbuild.source import Gives, Option, Source, Takes, Web, read_json, refusal
 
 _PAGE_SIZE = 100  # the most that /v2/list gives
 _MOST_PAGES = 100  # ten times today's pool: an end, should the list never say it
-_LONGER_SIDE = 1024
+_SIZE = Option("size", "longer side of the pictures, in pixels; else 1024", ("256", "512", "1024", "2048", "4096"))
 
 
 def search(search: Search, web: Web) -> Iterator[Candidate]:
     """Draw from the whole list in an order that the seed decides; no picture comes twice."""
-    pool = list(_listed(search.base_url, web))
+    pool = list({str(record["id"]): record for record in _listed(search.base_url, web)}.values())
+    if not pool:
+        raise refusal("picsum", HTTPStatus.OK, "no pictures in the list")
     random.Random(search.seed).shuffle(pool)  # noqa: S311  no secret
-    yield from (_candidate(record, search.base_url) for record in pool)
+    longer_side = int(search.options.get(_SIZE.name, "1024"))
+    yield from (_candidate(record, search.base_url, longer_side) for record in pool)
 
 
 def _listed(base_url: str, web: Web) -> Iterator[dict[str, Any]]:
+    """Read the list to its end, without what has no number or no size."""
     for page in range(1, _MOST_PAGES + 1):
-        answer = web.get(f"{base_url}/v2/list", {"page": page, "limit": _PAGE_SIZE})
-        try:
-            records = json.loads(answer.text) if answer.status == 200 else None  # noqa: PLR2004  HTTP OK
-        except ValueError:
-            records = None
-        if not isinstance(records, list) or not all({"id", "width", "height"} <= record.keys() for record in records):
-            raise SourceError(f"picsum: no list of pictures came ({answer.status}); run the same command later")
-        yield from records
+        records = read_json("picsum", web.get(f"{base_url}/v2/list", {"page": page, "limit": _PAGE_SIZE}))
+        if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+            raise refusal("picsum", HTTPStatus.OK)
+        yield from (
+            record for record in records if record.get("id") not in {None, ""} and all(map(_pixels, _sides(record)))
+        )
         if len(records) < _PAGE_SIZE:
             return
 
 
-def _candidate(record: dict[str, Any], base_url: str) -> Candidate:
-    number, width, height = str(record["id"]), int(record["width"]), int(record["height"])
-    scale = min(1.0, _LONGER_SIDE / max(width, height))
+def _sides(record: dict[str, Any]) -> tuple[object, object]:
+    return record.get("width"), record.get("height")
+
+
+def _pixels(value: object) -> int:
+    return int(str(value)) if re.fullmatch(r"[1-9]\d{0,6}", str(value)) else 0
+
+
+def _candidate(record: dict[str, Any], base_url: str, longer_side: int) -> Candidate:
+    number, (width, height) = str(record["id"]), map(_pixels, _sides(record))
+    scale = min(1.0, longer_side / max(width, height))
+    shown = "/".join(str(max(1, round(side * scale))) for side in (width, height))
     return Candidate(
         source="picsum",
         source_id=number,
-        url=f"{base_url}/id/{number}/{round(width * scale)}/{round(height * scale)}.jpg",
-        page=str(record.get("url") or f"{base_url}/id/{number}/info"),
+        url=f"{base_url}/id/{quote(number, safe='')}/{shown}.jpg",
+        page=str(record.get("url") or f"{base_url}/id/{quote(number, safe='')}/info"),
         title=f"Picsum {number}",
         author=str(record.get("author") or ""),
         license="Unsplash License",
@@ -59,4 +71,8 @@ SOURCE = Source(
     takes=Takes.NOTHING,
     base_url="https://picsum.photos",
     documented=("fastly.picsum.photos",),
+    options=(_SIZE,),
+    gives=(Gives.FAR, Gives.BACKGROUND),
+    bounds="about 1,000 in all",
+    terms="Unsplash License; the same pictures for everybody",
 )

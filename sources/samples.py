@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from negbuild.errors import UsageError
 from negbuild.model import UNKNOWN_LICENSE, Candidate, Search
-from negbuild.source import Source, Takes, Web
+from negbuild.source import Gives, Source, Takes, Web
 
 SIDE = 96
 """Pixels; crops lie side by side and never overlap."""
@@ -124,4 +124,6 @@ SOURCE = Source(
     example="coffee",
     read=read,
     missing=missing,
+    gives=(Gives.FAR,),
+    bounds="some 400 crops of 14 photographs",
 )

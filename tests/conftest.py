@@ -80,7 +80,7 @@ Negbuild = Callable[..., Finished]
 
 def cli_environment(**extra: str) -> dict[str, str]:
     """Environment of a command: nothing of the person's settings, warnings as errors."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("NEGBUILD_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("NEGBUILD_", "FLICKR_"))}
     return {**kept, "PYTHONWARNINGS": "error", **extra}
 
 

@@ -518,7 +518,7 @@ def test_a_used_up_allowance_is_refused_with_its_time_in_every_workspace(
     assert isinstance(first.refusal, SourceError)
     host = site.server.url.removeprefix("http://")
     assert str(first.refusal) == (
-        f"{host}: grants 3 calls in 60 minutes, and they are used up; run the same command in 60 minutes"
+        f"openverse: {host}: grants 3 calls in 60 minutes, and they are used up; run the same command in 60 minutes"
     )
     began = time.monotonic()
     second = crawl(Workspace(site.root / "two"), service, order(80), manners=manners)

@@ -46,7 +46,8 @@ def fill(folder: Path, photo: Photo, count: int, first: int = 0) -> Path:
         (
             "crawl --query x --source flickrr",
             2,
-            "negbuild: source flickrr: unknown; there are folder, openverse, picsum, samples, urls",
+            "negbuild: source flickrr: unknown; there are baidu, bing, flickr, folder, google, inaturalist, noise, "
+            "openimages, openverse, picsum, samples, searxng, urls, video, wikimedia",
         ),
         (
             "crawl",
@@ -61,7 +62,7 @@ def fill(folder: Path, photo: Photo, count: int, first: int = 0) -> Path:
         (
             "crawl --query x --source folder",
             2,
-            "negbuild: source folder: takes a path; run: negbuild add PATH --category NAME --role known",
+            "negbuild: source folder: needs a path; run: negbuild crawl --source folder --path PATH",
         ),
         (
             "crawl --query dogs --source samples",

@@ -1,19 +1,20 @@
-"""Ask a source for candidates, and hold the pictures they lead to: exactly as many as wanted, or a reason."""
+"""Ask sources for candidates, and hold the pictures they lead to: exactly as many as wanted, or a reason."""
 
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from negbuild.addresses import host_of
 from negbuild.catalog import Catalog
 from negbuild.crawler import Crawler
-from negbuild.errors import SourceError, UsageError
+from negbuild.errands import Errand, even_shares
+from negbuild.errors import NetworkDown, SourceError
+from negbuild.hosts import Hosts
 from negbuild.intake import Intake
 from negbuild.manners import Manners
 from negbuild.model import Candidate, Progress, Search, Skip, SkipReason, no_progress
-from negbuild.names import category_name
 from negbuild.order import Order
 from negbuild.picture import DEFAULT_LIMITS, Limits
 from negbuild.sifter import Fetch, Sifter
@@ -23,13 +24,28 @@ from negbuild.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """What one source brought for one query: the fields of `CrawlResult`, for this errand alone."""
+
+    source: str
+    query: str
+    unique: int
+    new: int
+    copies: int
+    tried: int
+    pending: int
+    skips: dict[SkipReason, int]
+    refusal: SourceError | None
+
+
+@dataclass(frozen=True, slots=True)
 class CrawlResult:
     """What a crawl brought: `unique` images in all runs of this order, of which `new` in this one; skips by reason.
 
     `tried` counts the candidates of this run, `copies` the new images that are twins of another one; `pending` were
-    named and not tried yet. `refusal` is what the source said when it stopped answering; `categories` maps each name as
-    it was given to the name it is held under;
-    `made_workspace` says that there was none before.
+    named and not tried yet. `refusal` is what a source said when it stopped answering; `categories` maps each name as
+    it was given to the name it is held under; `made_workspace` says that there was none before. `shares` has the same
+    for each source and query.
     """
 
     unique: int
@@ -41,6 +57,7 @@ class CrawlResult:
     refusal: SourceError | None
     categories: dict[str, str]
     made_workspace: bool
+    shares: list[Share] = field(default_factory=list)
 
 
 def crawl(
@@ -55,24 +72,113 @@ def crawl(
 
     Raises UsageError where the order does not suit the source, SourceError where the source is not ready.
     """
-    _check(workspace, source, order)
-    order = _addressed(order, source)
+    return crawl_all(workspace, [Errand(source, order)], order.search.limit, manners=manners, progress=progress)
+
+
+def crawl_all(
+    workspace: Workspace,
+    errands: Sequence[Errand],
+    wanted: int | None,
+    *,
+    manners: Manners | None = None,
+    progress: Progress = no_progress,
+) -> CrawlResult:
+    """Hold `wanted` unique pictures of several errands, each as large a share as the others, as far as it can.
+
+    What one cannot bring, the others do; None: all there are. Raises UsageError where an order does not suit its
+    source, SourceError where no source is ready.
+    """
+    for errand in errands:
+        errand.check(workspace)
+    unready = [errand.not_ready() for errand in errands]
+    if problem := all(unready) and unready[0]:
+        raise problem
     made = workspace.make()
     with workspace.writing() as catalog:
-        crawler = Crawler(catalog, Intake(catalog, workspace.store), source, order, _towards(source, order, manners))
-        crawler.run(None, progress)
-        new = crawler.unique - crawler.before
-        return CrawlResult(
-            unique=crawler.unique,
+        intake, manners = Intake(catalog, workspace.store), manners or Manners()
+        hosts = Hosts(manners.pace)
+        parts = [
+            _Part(errand, problem, catalog.unique_count(*errand.key))
+            for errand, problem in zip(errands, unready, strict=True)
+        ]
+        for part in _turns(parts, wanted):
+            limited = replace(part.errand.order, search=replace(part.errand.order.search, limit=part.share))
+            crawler = Crawler(catalog, intake, replace(part.errand, order=limited), manners, hosts)
+            elsewhere = sum(other.unique for other in parts if other is not part)
+            crawler.run(None, lambda done, _total, more=elsewhere: progress(more + done, wanted))  # type: ignore[misc]
+            part.add(crawler)
+        shares = [part.result(catalog) for part in parts]
+    return _sum(shares, {given: held for part in parts for given, held in part.categories.items()}, made=made)
+
+
+class _Part:
+    """One errand of a crawl under way, and what it brought by now."""
+
+    def __init__(self, errand: Errand, refusal: SourceError | None, held: int) -> None:
+        self.errand, self.refusal = errand, refusal
+        self.before = self.unique = held
+        self.share: int | None = None
+        self.tried = self.images = 0
+        self.over = refusal is not None
+        self.categories: dict[str, str] = {}
+        self.key = errand.key
+
+    def add(self, crawler: Crawler) -> None:
+        """Take what a crawler brought; one that fell short has no more to give."""
+        self.unique, self.refusal, self.key = crawler.unique, crawler.refusal, crawler.key
+        self.tried, self.images = self.tried + crawler.tried, self.images + crawler.images
+        self.categories |= crawler.categories
+        self.over = self.share is None or self.unique < self.share
+
+    def result(self, catalog: Catalog) -> Share:
+        new = self.unique - self.before
+        return Share(
+            source=self.errand.source.name,
+            query=self.errand.order.search.text,
+            unique=self.unique,
             new=new,
-            copies=crawler.images - new,
-            tried=crawler.tried,
-            pending=catalog.pending_hosts(*crawler.key).total(),
-            skips=catalog.skip_reasons(*crawler.key),
-            refusal=crawler.refusal,
-            categories=crawler.categories,
-            made_workspace=made,
+            copies=self.images - new,
+            tried=self.tried,
+            pending=catalog.pending_hosts(*self.key).total(),
+            skips=catalog.skip_reasons(*self.key),
+            refusal=self.refusal,
         )
+
+
+def _turns(parts: list[_Part], wanted: int | None) -> Iterator[_Part]:
+    """Give each part its turn, with the share it should reach, and further turns for what others could not bring."""
+    turns = [part for part in parts if not part.over]
+    while turns:
+        for part in turns:
+            if wanted is not None:
+                part.share = _shares(parts, wanted)[parts.index(part)]
+            yield part
+            if isinstance(part.refusal, NetworkDown):  # that says nothing good of the others' turn
+                return
+        shares = zip(parts, _shares(parts, wanted or 0), strict=True)
+        turns = [part for part, share in shares if not part.over and part.unique < share]
+
+
+def _shares(parts: list[_Part], wanted: int) -> list[int]:
+    return even_shares(
+        wanted, [part.unique for part in parts], [index for index, part in enumerate(parts) if not part.over]
+    )
+
+
+def _sum(shares: list[Share], categories: dict[str, str], *, made: bool) -> CrawlResult:
+    skips = sum((Counter(share.skips) for share in shares), Counter())
+    return CrawlResult(
+        unique=sum(share.unique for share in shares),
+        new=sum(share.new for share in shares),
+        copies=sum(share.copies for share in shares),
+        tried=sum(share.tried for share in shares),
+        pending=sum(share.pending for share in shares),
+        skips=dict(skips.most_common()),
+        refusal=next((share.refusal for share in shares if share.refusal), None),
+        categories=categories,
+        made_workspace=made,
+        shares=shares,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +204,8 @@ def retry(
     progress: Progress = no_progress,
 ) -> RetryResult:
     """Take up what failed for now in any crawl of the workspace, and nothing else, as far as its hosts allow by now."""
+    manners = manners or Manners()
+    hosts = Hosts(manners.pace)
     with workspace.writing() as catalog:
         intake, roles = Intake(catalog, workspace.store), catalog.categories()
         due: defaultdict[tuple[str, str, str], list[Candidate]] = defaultdict(list)
@@ -106,9 +214,8 @@ def retry(
                 due[candidate.source, query, candidate.category].append(candidate)
         tried = new = images = 0
         for (name, query, category), candidates in due.items():
-            source = find_source(name)
-            order = Order(Search(query, base_url=source.address()), category, roles[category], limits)
-            crawler = Crawler(catalog, intake, source, order, _towards(source, order, manners))
+            errand = Errand(find_source(name), Order(Search(query), category, roles[category], limits))
+            crawler = Crawler(catalog, intake, errand, manners, hosts)
             crawler.run(iter(candidates), progress)
             tried, images = tried + crawler.tried, images + crawler.images
             new += crawler.unique - crawler.before
@@ -125,68 +232,44 @@ def retry(
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a crawl would do: fetch `candidates`; `known` were tried before, `skips` are not wanted, by reason."""
+    """What a crawl would do: fetch `candidates`; `known` were tried before, `skips` are not wanted, by reason.
+
+    `refusals` are what sources said when they stopped answering.
+    """
 
     candidates: list[Candidate]
     known: int
     skips: dict[SkipReason, int]
-    refusal: SourceError | None
+    refusals: list[SourceError]
 
 
-def preview(workspace: Workspace, source: Source, order: Order, *, manners: Manners | None = None) -> Preview:
+def preview(workspace: Workspace, errands: Sequence[Errand], wanted: int, *, manners: Manners | None = None) -> Preview:
     """Name what a crawl would fetch, up to as many as are still missing; fetch nothing and write nothing."""
-    _check(workspace, source, order)
-    order = _addressed(order, source)
-    manners = _towards(source, order, manners)
+    for errand in errands:
+        errand.check(workspace)
+    manners = manners or Manners()
+    found: list[Candidate] = []
+    known, skips, refusals = 0, Counter[SkipReason](), []
     with ExitStack() as stack:
         catalog = stack.enter_context(workspace.reading() if workspace.exists else closing(Catalog(Path(":memory:"))))
-        sifter = Sifter(catalog, source, order, manners)
-        web = stack.enter_context(closing(Web(manners)))
-        missing = order.search.limit
-        if missing is not None:
-            category = order.category and category_name(order.category)
-            missing -= catalog.unique_count(source.name, order.search.text, category)
-        found: list[Candidate] = []
-        known, skips, refusal = 0, Counter[SkipReason](), None
-        try:
-            for named in source.search(order.search, web) if missing is None or missing > 0 else ():
-                candidate, decision = sifter.look_at(named)
-                if isinstance(decision, Fetch):
-                    found.append(candidate)
-                elif isinstance(decision, Skip):
-                    skips[decision.reason] += 1
-                else:
-                    known += 1
-                if len(found) == missing:
-                    break
-        except SourceError as error:
-            refusal = error
-    return Preview(found, known, dict(skips.most_common()), refusal)
-
-
-def _addressed(order: Order, source: Source) -> Order:
-    """Return the order with the address of the service: the one a person gave, else what the source says."""
-    return replace(order, search=replace(order.search, base_url=order.search.base_url or source.address()))
-
-
-def _towards(source: Source, order: Order, manners: Manners | None) -> Manners:
-    """Manners for one source: its limits of a picture, its documented hosts, and what it grants without a key."""
-    address = order.search.base_url
-    service, official = host_of(address), address == source.base_url
-    return replace(
-        manners or Manners(),
-        max_bytes=order.limits.max_bytes,
-        documented=frozenset({service, *source.documented} if service else ()),
-        allowances={service: source.allowances} if official and source.allowances else {},
-    )
-
-
-def _check(workspace: Workspace, source: Source, order: Order) -> None:
-    source.check(order.search)
-    if path := order.search.path:
-        if not path.exists():
-            raise UsageError(f"{path}: no such file or folder")
-        if workspace.root.resolve().is_relative_to(path.resolve()):
-            raise UsageError(f"{path}: holds the workspace itself; move the pictures into a folder of their own")
-    if problem := source.missing():
-        raise SourceError(f"source {source.name}: {problem}")
+        missing = wanted - sum(catalog.unique_count(*errand.key) for errand in errands)
+        for turn, errand in enumerate(errands):
+            share = len(found) + (missing - len(found)) // (len(errands) - turn)
+            web = stack.enter_context(closing(Web(errand.manners(manners))))
+            sifter = Sifter(catalog, errand.source, errand.order, errand.manners(manners))
+            try:
+                if problem := errand.not_ready():
+                    raise problem
+                for named in errand.candidates(web) if share > len(found) else ():
+                    candidate, decision = sifter.look_at(named)
+                    if isinstance(decision, Fetch):
+                        found.append(candidate)
+                    elif isinstance(decision, Skip):
+                        skips[decision.reason] += 1
+                    else:
+                        known += 1
+                    if len(found) >= share:
+                        break
+            except SourceError as error:
+                refusals.append(error)
+    return Preview(found, known, dict(skips.most_common()), refusals)

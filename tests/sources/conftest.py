@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from negbuild.addresses import host_of
 from negbuild.errors import SourceError
 from negbuild.source import Answer
 
@@ -45,7 +46,10 @@ class Scripted:
         return self.get(url, data, headers)
 
     def lines(self, url: str) -> Iterator[str]:
-        yield from self.get(url).text.splitlines()
+        answer = self.get(url)
+        if answer.status != 200:
+            raise SourceError(f"{host_of(url)}: answered {answer.status} for {url}; is the address right")
+        yield from answer.text.splitlines()
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import re
 import stat
 import struct
 import tarfile
+import time
+import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -107,13 +109,38 @@ def test_a_folder_and_an_archive_of_it_are_the_same(tmp_path: Path, photo: Photo
 
 
 def test_each_folder_of_an_imagefolder_is_a_category(tmp_path: Path, photo: Photo) -> None:
-    names = ["train/hotdog/1.jpg", "train/bun/2.jpg", "test/hotdog/3.jpg", "4.jpg"]
+    names = ["train/hotdog/1.jpg", "train/bun/2.jpg", "test/hotdog/3.jpg", "4.jpg", "train/animals/dog/5.jpg"]
     folder(tmp_path / "My Photos", {name: photo(number) for number, name in enumerate(names)})
     result = add(tmp_path / "My Photos", category=None)
-    assert result.categories == {"hotdog": "hotdog", "bun": "bun", "My Photos": "my_photos"}
+    assert result.categories == {"hotdog": "hotdog", "bun": "bun", "My Photos": "my_photos", "dog": "dog"}
     with Workspace(tmp_path / "work").reading() as catalog:
         held = [one.category for one in catalog.images().values()]
-    assert sorted(held) == ["bun", "hotdog", "hotdog", "my_photos"]
+    assert sorted(held) == ["bun", "dog", "hotdog", "hotdog", "my_photos"]
+
+
+@every_pack
+def test_pictures_without_a_folder_of_their_own_are_named_after_the_whole(
+    tmp_path: Path, photo: Photo, pack: Pack
+) -> None:
+    assert [one.category for one in search(pack(tmp_path / "v1.2 of mine", {"1.jpg": photo(1)}))] == ["v1.2 of mine"]
+
+
+@pytest.mark.parametrize("name", ["photos.tgz", "photos.TBZ2", "photos.data"])
+def test_an_archive_is_told_by_what_is_in_it(tmp_path: Path, photo: Photo, name: str) -> None:
+    packed = tarred("gz")(tmp_path / "photos", {"dog/1.jpg": photo(1)}).rename(tmp_path / name)
+    assert [(one.title, one.category) for one in search(packed)] == [("1.jpg", "dog")]
+
+
+def test_crawl_holds_as_many_as_are_wanted(negbuild: Negbuild, tmp_path: Path, photo: Photo) -> None:
+    folder(tmp_path / "photos", {f"dog/{number}.jpg": photo(number) for number in range(9)})
+    for wanted, new in ((4, 4), (6, 2)):
+        done = negbuild("crawl", "--source", "folder", "--path", "photos", "-n", wanted, "--json")
+        assert (done.code, done.json["unique"], done.json["new"]) == (0, wanted, new)
+    done = negbuild("crawl", "--source", "folder", "--path", "photos", "-n", 12)
+    assert (done.code, 'photos": 9 of 12 pictures, there are no more' in done.err) == (3, True)
+    done = negbuild("crawl", "--source", "folder")
+    assert done.code == 2
+    assert done.err == ("negbuild: source folder: needs a path; run: negbuild crawl --source folder --path photos\n")
 
 
 @every_pack
@@ -172,13 +199,16 @@ def test_only_pictures_are_named_and_hidden_ones_are_not(tmp_path: Path, photo: 
         "__MACOSX/._b.jpg": b"resource fork",
         "deep/.git/1.jpg": photo(5),
         "._b.jpg": b"resource fork",
+        "@eaDir/b.jpg/SYNOPHOTO_THUMB_M.jpg": photo(6),
+        "$RECYCLE.BIN/$R1.jpg": photo(7),
+        "__c.jpg": photo(8),
         "phone.heic": b"\0\0\0\x18ftypheic",
         "drawing.svg": b"<svg/>",
     }
     path = pack(tmp_path / "photos", files)
-    assert sorted(one.title for one in search(path)) == ["b.jpg", "drawing.svg", "phone.heic"]
+    assert sorted(one.title for one in search(path)) == ["__c.jpg", "b.jpg", "drawing.svg", "phone.heic"]
     result = add(path)
-    assert (result.unique, result.skips) == (1, {SkipReason.NOT_AN_IMAGE: 2})
+    assert (result.unique, result.skips) == (2, {SkipReason.NOT_AN_IMAGE: 2})
 
 
 def test_a_folder_below_a_hidden_one_is_read_when_it_is_asked_for(tmp_path: Path, photo: Photo) -> None:
@@ -246,6 +276,28 @@ def test_in_a_folder_links_to_files_are_read_and_links_to_folders_are_not_follow
     (photos / "dangling.jpg").symlink_to("gone")
     result = add(photos)
     assert (result.unique, result.skips) == (2, {SkipReason.UNREADABLE: 1})
+
+
+def test_a_folder_that_cannot_be_read_is_a_skip(tmp_path: Path, photo: Photo) -> None:
+    """Every user may read folders, except where their path is longer than the system allows."""
+    photos = folder(tmp_path / "photos", {"a/1.jpg": photo(1), "z/2.jpg": photo(2)})
+    deep = os.open(photos / "a", os.O_RDONLY)
+    for _ in range(17):
+        os.mkdir("d" * 250, dir_fd=deep)
+        inner = os.open("d" * 250, os.O_RDONLY, dir_fd=deep)
+        os.close(deep)
+        deep = inner
+    os.close(deep)
+    result = add(photos, category=None)
+    assert (result.unique, result.skips) == (2, {SkipReason.UNREADABLE: 1})
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, photo: Photo) -> None:
+    photos = folder(tmp_path / "photos", {"1.jpg": photo(1)})
+    os.mkfifo(photos / "pipe.jpg")
+    (photos / "loop.jpg").symlink_to("loop.jpg")
+    result = add(photos)
+    assert (result.unique, result.skips) == (1, {SkipReason.UNREADABLE: 2})
 
 
 @pytest.mark.parametrize("workspace", ["photos", "photos/work", "photos/deep/er", "link/work", "photos/deep/../work"])
@@ -365,6 +417,48 @@ def test_members_are_read_in_any_order_and_by_many_at_once(tmp_path: Path, photo
     with ThreadPoolExecutor(8) as threads:
         got = list(threads.map(read, [*reversed(found), *found]))
     assert got == [*reversed(files.values()), *files.values()]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_no_more_of_a_zip_is_expanded_than_is_read(tmp_path: Path, method: int) -> None:
+    """A few hundred bytes can hold gigabytes, and one piece of bzip2 all of them."""
+    (one,) = search(zipped(tmp_path / "photos", {"bomb.jpg": bytes(2**27)}, method))
+    tracemalloc.start()
+    try:
+        assert read(one, 2**20) == bytes(2**20 + 1)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 100_000_000
+
+
+def test_a_tar_that_expands_without_end_is_refused(tmp_path: Path) -> None:
+    path = tarred("xz")(tmp_path / "photos", {"bomb.jpg": bytes(2**26)})
+    with pytest.raises(UsageError) as caught:
+        add(path)
+    assert str(caught.value) == f"{path}: expands as no pictures do; unpack it yourself, and add the folder"
+
+
+def test_of_members_with_one_name_the_last_is_meant(tmp_path: Path, photo: Photo) -> None:
+    """Files are added to an archive anew where they were changed."""
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for number, name in enumerate(["1.jpg", "2.jpg", "1.jpg"]):
+            member = tarfile.TarInfo(name)
+            member.size = len(photo(number))
+            tar.addfile(member, io.BytesIO(photo(number)))
+    found = search(tmp_path / "a.tar")
+    assert [read(one) for one in found] == [photo(2), photo(1)]
+
+
+def test_a_large_archive_is_read_as_quickly_at_its_start_as_at_its_end(tmp_path: Path) -> None:
+    found = search(tarred("")(tmp_path / "photos", {f"{number}.jpg": b"x" for number in range(20_000)}))
+
+    def seconds(some: list[Candidate]) -> float:
+        start = time.perf_counter()
+        assert {read(one) for one in some} == {b"x"}
+        return time.perf_counter() - start
+
+    assert seconds(found[:200]) < 10 * seconds(found[-200:])
 
 
 # --- damage
@@ -489,4 +583,15 @@ def test_an_archive_that_was_replaced_is_read_anew(tmp_path: Path, photo: Photo)
     os.utime(path, (10**9, 10**9))
     assert _names(search(path)) == ["2.jpg"]
     with pytest.raises(OSError, match=r"1\.jpg"):
+        read(before)
+
+
+def test_an_archive_that_is_gone_or_broken_by_now_is_no_end_of_a_crawl(tmp_path: Path, photo: Photo) -> None:
+    path = zipped(tmp_path / "photos", {"1.jpg": photo(1)})
+    (before,) = search(path)
+    path.unlink()
+    with pytest.raises(OSError, match=r"photos\.zip: cannot be read \(No such file"):
+        read(before)
+    path.write_text("no archive at all")
+    with pytest.raises(OSError, match=r"photos\.zip: neither a folder"):
         read(before)

@@ -1,0 +1,124 @@
+"""Who is asked for what: one errand for each source and query, and the share of the pictures that falls to each."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from negbuild.addresses import host_of
+from negbuild.errors import SourceError, UsageError
+from negbuild.manners import Manners
+from negbuild.model import Candidate
+from negbuild.names import category_name
+from negbuild.order import Order
+from negbuild.source import Source, Takes, Web, find_source
+from negbuild.workspace import Workspace
+
+_OWN_FILES = {Takes.PATH, Takes.LIST}
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One source, asked for one thing."""
+
+    source: Source
+    order: Order
+
+    @property
+    def subject(self) -> str:
+        """What it is called before a person, such as `bing "street food"`."""
+        text = self.order.search.text
+        return f'{self.source.name} "{text}"' if text else self.source.name
+
+    @property
+    def base_url(self) -> str:
+        """Address of the service: the one that a person gave for this errand, else what the source says."""
+        return self.order.search.base_url or self.source.address()
+
+    def check(self, workspace: Workspace) -> None:
+        """Raise UsageError where the order does not suit the source or the workspace."""
+        self.source.check(self.order.search)
+        if path := self.order.search.path:
+            if not path.exists():
+                raise UsageError(f"{path}: no such file or folder")
+            if workspace.root.resolve().is_relative_to(path.resolve()):
+                raise UsageError(f"{path}: holds the workspace itself; move the pictures into a folder of their own")
+
+    def not_ready(self) -> SourceError | None:
+        """Say what the source wants first, if anything."""
+        if self.order.search.base_url and not self.source.base_url:
+            return None  # all it wanted was an address
+        problem = self.source.missing()
+        return SourceError(f"source {self.source.name}: {problem}") if problem else None
+
+    @property
+    def key(self) -> tuple[str, str, str | None]:
+        """What the catalog knows it by: source, query, and the category (None: several)."""
+        category = None if self.order.category is None else category_name(self.order.category)
+        return (self.source.name, self.order.search.text, category)
+
+    def candidates(self, web: Web) -> Iterator[Candidate]:
+        """Name candidates; whatever goes wrong with the source is told with its name."""
+        return self.source.named(replace(self.order.search, base_url=self.base_url), web)
+
+    def manners(self, manners: Manners) -> Manners:
+        """Manners towards this source: the limits of a picture, its documented hosts, and what it grants to all."""
+        service, official = host_of(self.base_url), self.base_url == self.source.base_url
+        return replace(
+            manners,
+            max_bytes=self.order.limits.max_bytes,
+            documented=frozenset({service, *self.source.documented} if service else ()),
+            allowances={service: self.source.allowances} if official and self.source.allowances else {},
+        )
+
+
+def errands(names: Sequence[str], queries: Sequence[str], order: Order) -> list[Errand]:
+    """Give each source each query, once; those that take no query are asked once, beside others that take one.
+
+    `order` holds what is the same for all; its category, where it has none, becomes the query or the source's name.
+    Without names, the sources are Openverse, and Flickr where its key is set. An option goes to those sources that have
+    it. Raises UsageError where nobody has it, and where one address is given for several sources.
+    """
+    sources = [find_source(name) for name in dict.fromkeys(names)] or _default_sources()
+    texts = [text for text in dict.fromkeys(query.strip() for query in queries) if text]
+    if order.search.base_url and len(sources) > 1:
+        raise UsageError(f"--url {order.search.base_url}: is for one --source; set NEGBUILD_<SOURCE>_URL for several")
+    for name, value in order.search.options.items():
+        if not any(name in source.option_names for source in sources):
+            sources[0].check_option(name, value)
+    return [
+        Errand(source, _addressed_to(source, text, order))
+        for source in sources
+        for text in _texts(source, texts, order, alone=len(sources) == 1)
+    ]
+
+
+def _default_sources() -> list[Source]:
+    flickr = find_source("flickr")
+    return [find_source("openverse"), *([] if flickr.missing() else [flickr])]
+
+
+def _texts(source: Source, queries: Sequence[str], order: Order, *, alone: bool) -> list[str]:
+    if source.takes is Takes.NOTHING and not alone:
+        return [""]
+    if source.takes in _OWN_FILES and order.search.path and not (alone and queries):
+        return [order.search.path.stem]  # the path itself stays on this machine
+    return list(queries) or [""]
+
+
+def _addressed_to(source: Source, text: str, order: Order) -> Order:
+    options = {name: value for name, value in order.search.options.items() if name in source.option_names}
+    search = replace(order.search, text=text, options=options)
+    return replace(order, search=search, category=order.category or text or source.name)
+
+
+def even_shares(wanted: int, held: Sequence[int], able: Collection[int]) -> list[int]:
+    """Pictures that each errand should hold in the end, so that all hold `wanted`, as evenly as possible.
+
+    `held` is what each holds by now, and nobody's share is less; only those whose index is in `able` can bring more.
+    """
+    shares = list(held)
+    left = wanted - sum(number for index, number in enumerate(held) if index not in able)
+    poorest_last = sorted(able, key=lambda index: (-held[index], -index))
+    for place, index in enumerate(poorest_last):
+        shares[index] = max(held[index], left // (len(poorest_last) - place))
+        left -= shares[index]
+    return shares
