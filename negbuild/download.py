@@ -6,6 +6,7 @@ address that was looked at; bytes are counted as they come, after unpacking.
 
 import asyncio
 import math
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,8 @@ ATTEMPTS = 5
 MOST_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
+# Where hosts of pictures send who asks for one that was taken away: Flickr and Imgur.
+_TOMBSTONES = re.compile(r"/(photo_unavailable[^/]*|removed\.png)$")
 _REFUSALS = {401, 402, 403, 407, 451}
 _GONE = {404, 410}
 _TRIED_AGAIN = {SkipReason.THROTTLED, SkipReason.TIMEOUT, SkipReason.UNREACHABLE, SkipReason.TOO_SLOW}
@@ -140,6 +143,8 @@ class Downloads:
                 host.leave()
             if not isinstance(step, str):
                 return step
+            if not wish.robots and (tombstone := _TOMBSTONES.search(step.partition("?")[0])):
+                return Skip(SkipReason.GONE, f"in its place: {tombstone[1]}")
             url = step
         return Skip(SkipReason.TOO_MANY_REDIRECTS, f"more than {MOST_REDIRECTS}")
 

@@ -15,7 +15,8 @@ LICENSES = ("cc0", "pdm", "by", "by-sa", "by-nc", "by-nd", "by-nc-sa", "by-nc-nd
 GROUPS = ("commercial", "derivatives")
 """What a licence may have to allow: commercial use, changed copies."""
 
-_FREE = {"unsplash license"}  # no Creative Commons licence, but allows both
+# No Creative Commons licences, but whoever states them allows both.
+_FREE = {"unsplash license", "public domain", "no known copyright restrictions", "united states government work"}
 _SPDX = re.compile(r"(?:cc-)?(?P<name>[a-z0-9-]+?)(?:-(?P<version>\d\.\d))?")
 _SITE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 

@@ -8,6 +8,7 @@ import importlib
 import json
 import os
 import pkgutil
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,10 +16,23 @@ from http import HTTPStatus
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
-from negbuild.errors import Blocked, FormChanged, KeyRefused, QuotaExhausted, SourceError, Unreachable, UsageError
+from negbuild.errors import (
+    Blocked,
+    FormChanged,
+    KeyRefused,
+    NothingFound,
+    QuotaExhausted,
+    SourceError,
+    Unreachable,
+    UsageError,
+)
 from negbuild.model import UNKNOWN_LICENSE, Candidate, Search
 
 ENTRY_POINTS = "negbuild.sources"
+BEST_EFFORT = "best effort; automated queries are against the terms of the service; pages change"
+"""The terms of search engines, which let programs in for as long as they do not notice."""
+
+_CREATIVE_COMMONS = re.compile(r"creativecommons\.org/(?:licenses/([a-z-]+)|publicdomain/(zero|mark))/(\d\.\d)")
 _LONGEST_QUOTE = 120  # characters of what a service said that fit into one line
 _SAID = ("detail", "message", "error", "error_description")
 
@@ -97,7 +111,8 @@ class Source:
     service, which NEGBUILD_<NAME>_URL replaces; `allowances` are what the service grants to everybody without a key,
     `documented` the further hosts that its pictures officially come from, whose robots.txt speaks to other robots than
     this one. `secrets` names the environment variables whose values must never be shown or kept. `probe` asks one small
-    question to see whether the service works, where naming one candidate is no small one. For people: `gives` is what
+    question to see whether the service works, where naming one candidate is no small one. Where `states_licenses` is
+    false, nobody can ask for some. For people: `gives` is what
     the pictures are good for, `bounds` how many there are to be had and how fast, `terms` what to know before using it.
     """
 
@@ -114,6 +129,7 @@ class Source:
     secrets: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
     probe: Callable[[Search, Web], object] | None = None
+    states_licenses: bool = True
     gives: tuple[Gives, ...] = ()
     bounds: str = ""
     terms: str = ""
@@ -131,6 +147,8 @@ class Source:
             raise UsageError(f"source {self.name}: takes no query, its pictures are what they are; leave --query out")
         if self.takes in {Takes.PATH, Takes.LIST} and search.path is None:
             raise UsageError(f"source {self.name}: needs {self.takes}; run: {command} --path {self.example or 'PATH'}")
+        if search.licenses and not self.states_licenses:
+            raise UsageError(f"source {self.name}: states no licences; leave --license out, or use --source openverse")
         for name, value in search.options.items():
             self.check_option(name, value)
 
@@ -211,6 +229,31 @@ def creative_commons(name: str, version: str = "") -> tuple[str, str]:
     place = {"cc0": "publicdomain/zero", "pdm": "publicdomain/mark"}.get(name, f"licenses/{name}")
     spdx = {"cc0": "CC0", "pdm": "CC-PDM"}.get(name, f"CC-{name.upper()}")
     return f"{spdx}-{version}", f"https://creativecommons.org/{place}/{version}/"
+
+
+def license_at(url: str) -> tuple[str, str]:
+    """SPDX identifier and address of a licence whose terms are at `url`; UNKNOWN_LICENSE where it is no known one."""
+    if found := _CREATIVE_COMMONS.search(url.lower()):
+        return creative_commons(found[1] or {"zero": "cc0", "mark": "pdm"}[found[2]], found[3])
+    return UNKNOWN_LICENSE, url
+
+
+def pixels(stated: object) -> int | None:
+    """Length of a side as a service states it, as a number or a text; None where it is no such number."""
+    return int(str(stated)) if re.fullmatch(r"[1-9]\d{0,6}", str(stated)) else None
+
+
+def locked_out(source: str, why: str) -> Blocked:
+    """Error of a search engine that lets no program in."""
+    return Blocked(f"{source}: lets no program in now ({why}); try later, or --source searxng or openverse")
+
+
+def nothing_shown(source: str, address: str) -> NothingFound:
+    """Error of a search engine that shows no results at `address`."""
+    return NothingFound(
+        f"{source}: shows no results, which is also how it hides a refusal; open {address} in a browser, or use "
+        "--source searxng or openverse"
+    )
 
 
 def source_names() -> list[str]:

@@ -12,9 +12,22 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus
 
-from negbuild.errors import Blocked, Moved, NothingFound
+from negbuild.errors import Moved
 from negbuild.model import Candidate, Search
-from negbuild.source import Answer, Gives, Option, Source, Takes, Web, read_json, refusal
+from negbuild.source import (
+    BEST_EFFORT,
+    Answer,
+    Gives,
+    Option,
+    Source,
+    Takes,
+    Web,
+    locked_out,
+    nothing_shown,
+    pixels,
+    read_json,
+    refusal,
+)
 
 PAGE_SIZE = 30
 MOST_RESULTS = 2000
@@ -36,10 +49,7 @@ def search(search: Search, web: Web) -> Iterator[Candidate]:
         new = [one for one in found if seen.setdefault(one.url, one) is one]
         if not (found or seen):
             address = f"{search.base_url}/search/index?tn=baiduimage&word={quote_plus(search.text)}"
-            raise NothingFound(
-                f"baidu: shows no results, which is also how it hides a refusal; open {address} in a browser, or use "
-                "--source searxng or openverse"
-            )
+            raise nothing_shown("baidu", address)
         yield from new
         if not new or start + PAGE_SIZE >= listed:
             return
@@ -58,15 +68,11 @@ def _get(web: Web, url: str, params: dict[str, str | int] | None = None) -> Answ
         answer = web.get(url, params)
     except Moved as moved:
         if "wappass" in moved.url or "captcha" in moved.url:
-            raise _blocked("it asks for a captcha") from moved
+            raise locked_out("baidu", "it asks for a captcha") from moved
         raise
     if _SAFETY_CHECK in answer.text:
-        raise _blocked("it asks for a captcha")
+        raise locked_out("baidu", "it asks for a captcha")
     return answer
-
-
-def _blocked(why: str) -> Blocked:
-    return Blocked(f"baidu: lets no program in now ({why}); try later, or --source searxng or openverse")
 
 
 def _results(answer: Answer) -> tuple[list[Candidate], int]:
@@ -75,7 +81,7 @@ def _results(answer: Answer) -> tuple[list[Candidate], int]:
     text = re.sub(r"\\(.)", lambda pair: "'" if pair[1] == "'" else pair[0], re.sub(r"[\x00-\x1f]", " ", answer.text))
     body = read_json("baidu", replace(answer, text=text))
     if isinstance(body, dict) and body.get("antiFlag"):
-        raise _blocked(f"it says {' '.join(str(body.get('message')).split())[:100]}")
+        raise locked_out("baidu", f"it says {' '.join(str(body.get('message')).split())[:100]}")
     records = body.get("data") if isinstance(body, dict) else None
     if not isinstance(records, list):
         raise refusal("baidu", answer.status)
@@ -102,8 +108,8 @@ def _candidate(record: dict[str, Any]) -> Candidate | None:
         url=url,
         page=_first(record.get("fromURL"), *(one.get("FromURL") for one in copies)) or url,
         title=unescape(re.sub(r"</?\w+>", "", str(record.get("fromPageTitle") or ""))),
-        width=int(width) if re.fullmatch(r"[1-9]\d{0,5}", width) else None,
-        height=int(height) if re.fullmatch(r"[1-9]\d{0,5}", height) else None,
+        width=pixels(width),
+        height=pixels(height),
     )
 
 
@@ -130,6 +136,7 @@ SOURCE = Source(
         Option("size", "how large it is", ("extralarge", "large", "medium", "small")),
     ),
     gives=(Gives.NEAR, Gives.FAR),
-    bounds="up to 2,000 a query, 30 a call, 1 call a second",
-    terms="best effort; automated queries are against the terms of the service; pages change",
+    bounds="up to 2,000 a query",
+    terms=BEST_EFFORT,
+    states_licenses=False,
 )

@@ -11,9 +11,20 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, quote_plus, urlsplit
 
-from negbuild.errors import Blocked, NothingFound
 from negbuild.model import Candidate, Search
-from negbuild.source import Answer, Gives, Option, Source, Takes, Web, refusal
+from negbuild.source import (
+    BEST_EFFORT,
+    Answer,
+    Gives,
+    Option,
+    Source,
+    Takes,
+    Web,
+    locked_out,
+    nothing_shown,
+    pixels,
+    refusal,
+)
 
 PAGE_SIZE = 35
 MOST_RESULTS = 1000  # beyond them, Bing repeats itself
@@ -79,19 +90,13 @@ class _Page(HTMLParser):
         """Raise the SourceError that a page without results stands for, unless there simply are no more."""
         text = self._answer.text
         if not self.candidates and _CHALLENGE.search(text):
-            raise Blocked(
-                "bing: lets no program in now (it asks for a captcha); try later, or --source searxng or openverse"
-            )
+            raise locked_out("bing", "it asks for a captcha")
         if self._answer.status != HTTPStatus.OK:
             raise refusal("bing", self._answer.status)
         if not self.candidates and (self._links or (text.strip() and not re.search("<[a-z]+[ >].*<", text, re.DOTALL))):
             raise refusal("bing", self._answer.status, "no results that can be read")
         if nothing_yet:
-            raise NothingFound(
-                "bing: shows no results, which is also how it hides a refusal; open "
-                f"{search.base_url}/images/search?q={quote_plus(search.text)} in a browser, or use --source searxng or "
-                "openverse"
-            )
+            raise nothing_shown("bing", f"{search.base_url}/images/search?q={quote_plus(search.text)}")
 
 
 def _candidate(link: _Attributes) -> Candidate | None:
@@ -110,8 +115,8 @@ def _candidate(link: _Attributes) -> Candidate | None:
         url=url,
         page=page if page.startswith(("http://", "https://")) else url,
         title=str(said.get("t") or said.get("desc") or "").translate(_MARKS),
-        width=int(width) if re.fullmatch(r"[1-9]\d{0,5}", width) else None,
-        height=int(height) if re.fullmatch(r"[1-9]\d{0,5}", height) else None,
+        width=pixels(width),
+        height=pixels(height),
     )
 
 
@@ -138,6 +143,7 @@ SOURCE = Source(
         Option("date", "how old it is at most", ("pastday", "pastweek", "pastmonth", "pastyear")),
     ),
     gives=(Gives.NEAR, Gives.FAR),
-    bounds="up to 1,000 a query, 35 a call, 1 call a second",
-    terms="best effort; automated queries are against the terms of the service; pages change",
+    bounds="up to 1,000 a query",
+    terms=BEST_EFFORT,
+    states_licenses=False,
 )

@@ -14,7 +14,19 @@ from urllib.parse import quote
 
 from negbuild.errors import KeyRefused, SourceError, Unreachable
 from negbuild.model import UNKNOWN_LICENSE, Candidate, Search
-from negbuild.source import Allowance, Answer, Gives, Option, Source, Takes, Web, creative_commons, read_json, refusal
+from negbuild.source import (
+    Allowance,
+    Answer,
+    Gives,
+    Option,
+    Source,
+    Takes,
+    Web,
+    creative_commons,
+    pixels,
+    read_json,
+    refusal,
+)
 
 _KEY, _SECRET = "FLICKR_API_KEY", "FLICKR_API_SECRET"
 _MOST_SHOWN = 4000  # of one search; what comes after that are repeats
@@ -151,9 +163,6 @@ def _candidate(record: dict[str, Any], sizes: list[str]) -> Candidate | None:
         value = record.get(key)
         return str(value) if isinstance(value, str | int) else ""
 
-    def pixels(key: str) -> int | None:
-        return int(text(key)) if re.fullmatch(r"[1-9]\d{0,6}", text(key)) else None
-
     # The picture that stands for one that was taken away is no photo.
     there = (size for size in sizes if text(f"url_{size}").startswith("http"))
     size = next((size for size in there if "photo_unavailable" not in text(f"url_{size}")), None)
@@ -172,8 +181,8 @@ def _candidate(record: dict[str, Any], sizes: list[str]) -> Candidate | None:
         author_url=f"https://www.flickr.com/people/{owner}/" if owner else "",
         license=license_,
         license_url=license_url,
-        width=pixels(f"width_{size}"),
-        height=pixels(f"height_{size}"),
+        width=pixels(record.get(f"width_{size}")),
+        height=pixels(record.get(f"height_{size}")),
     )
 
 
@@ -200,7 +209,7 @@ def _client(base_url: str, web: Web) -> Any:  # noqa: ANN401  flickrapi has no t
     """Return flickrapi's client for the service, which makes its calls through `web`."""
     if problem := _missing():
         raise SourceError(f"flickr: {problem}")
-    import flickrapi  # type: ignore[import-untyped]
+    import flickrapi
 
     api = flickrapi.FlickrAPI(os.environ[_KEY], os.environ[_SECRET], format="parsed-json", store_token=False)
     api.REST_URL = f"{base_url}/services/rest/"
@@ -274,6 +283,6 @@ SOURCE = Source(
     secrets=(_KEY, _SECRET),
     options=(Option("size", "size to fetch, else the next smaller one, else the next larger one", tuple(_SIZES)),),
     gives=(Gives.NEAR, Gives.FAR),
-    bounds="all there are of a query, 500 a call, 3,600 calls an hour",
+    bounds="all of a query; 3,600 calls an hour",
     terms="new keys need Flickr Pro; most photos are all rights reserved, so ask with --license",
 )

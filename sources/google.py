@@ -12,9 +12,21 @@ from queue import SimpleQueue
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, quote_plus, urlsplit
 
-from negbuild.errors import Blocked, Moved, NothingFound, SourceError
+from negbuild.errors import Moved, SourceError
 from negbuild.model import Candidate, Search
-from negbuild.source import Answer, Gives, Option, Source, Takes, Web, refusal
+from negbuild.source import (
+    BEST_EFFORT,
+    Answer,
+    Gives,
+    Option,
+    Source,
+    Takes,
+    Web,
+    locked_out,
+    nothing_shown,
+    pixels,
+    refusal,
+)
 
 MOST_RESULTS = 1000
 _SHORTEST_PAGE = 20  # pictures; a page with fewer is the last one
@@ -58,21 +70,17 @@ def _asked(search: Search, web: Web, start: int) -> Answer:
         return web.get(f"{search.base_url}/search", params | {"safe": "active" if search.safe else "off"})
     except Moved as moved:
         if "//consent." in moved.url:
-            raise _blocked("it asks for consent to cookies") from moved
+            raise locked_out("google", "it asks for consent to cookies") from moved
         if "/sorry/" in moved.url:
-            raise _blocked("it asks for a captcha") from moved
+            raise locked_out("google", "it asks for a captcha") from moved
         raise
-
-
-def _blocked(why: str) -> Blocked:
-    return Blocked(f"google: lets no program in now ({why}); try later, or --source searxng or openverse")
 
 
 def _refusal(answer: Answer, search: Search, *, nothing_yet: bool) -> SourceError | None:
     """Return what a page without pictures stands for; None where there simply are no more."""
     for why, form in _REFUSALS.items():
         if form.search(answer.text) or form.search(answer.url):
-            return _blocked(why)
+            return locked_out("google", why)
     if answer.status != HTTPStatus.OK:
         return refusal("google", answer.status)
     if "<body" not in answer.text and "<div" not in answer.text:
@@ -81,11 +89,7 @@ def _refusal(answer: Answer, search: Search, *, nothing_yet: bool) -> SourceErro
         return refusal("google", answer.status, "small pictures, and no addresses of their originals")
     if not nothing_yet:
         return None
-    address = f"{search.base_url}/search?tbm=isch&q={quote_plus(search.text)}"
-    return NothingFound(
-        f"google: shows no results, which is also how it hides a refusal; open {address} in a browser, or use --source "
-        "searxng or openverse"
-    )
+    return nothing_shown("google", f"{search.base_url}/search?tbm=isch&q={quote_plus(search.text)}")
 
 
 def _page(text: str) -> str:
@@ -131,8 +135,8 @@ def _candidate(*said: object) -> Iterator[Candidate]:
             url=url,
             page=page if page.startswith(("http://", "https://")) else url,
             title=title,
-            width=int(width) if re.fullmatch(r"[1-9]\d{0,5}", width) else None,
-            height=int(height) if re.fullmatch(r"[1-9]\d{0,5}", height) else None,
+            width=pixels(width),
+            height=pixels(height),
         )
 
 
@@ -157,6 +161,7 @@ SOURCE = Source(
         Option("date", "how old it is at most", ("anytime", "pastday", "pastweek", "pastmonth", "pastyear")),
     ),
     gives=(Gives.NEAR, Gives.FAR),
-    bounds="about 100 a query, 1 call a second",
-    terms="best effort; automated queries are against the terms of the service; pages change",
+    bounds="about 100 a query",
+    terms=BEST_EFFORT,
+    states_licenses=False,
 )

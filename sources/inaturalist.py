@@ -154,6 +154,6 @@ SOURCE = Source(
         Option("size", "longer side of a picture: 500, 1024 or 2048 pixels; large by itself", tuple(_LONGER_SIDE)),
     ),
     gives=(Gives.NEAR,),
-    bounds="60 calls a minute, 10,000 a day; 200 observations a call",
+    bounds="60 calls a minute, 10,000 a day",
     terms="wants no more than 5 GB of pictures an hour, 24 GB a day; most licences forbid commercial use",
 )

@@ -3,7 +3,6 @@
 import csv
 import gzip
 import io
-import re
 import zlib
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -12,8 +11,8 @@ from operator import itemgetter
 from pathlib import Path
 
 from negbuild.errors import FormChanged, NothingFound, SourceError, UsageError
-from negbuild.model import UNKNOWN_LICENSE, Candidate, Search
-from negbuild.source import Gives, Option, Source, Takes, Web, creative_commons
+from negbuild.model import Candidate, Search
+from negbuild.source import Gives, Option, Source, Takes, Web, license_at
 
 _CLASS_LIST = "v7/oidv7-class-descriptions.csv"
 _LISTS = {
@@ -35,7 +34,6 @@ _IMAGES = (
 )
 _PEOPLE = {"verification", "crowdsource-verification"}
 _COPIES = "open-images-dataset.s3.amazonaws.com"  # of all pictures, at most 1,024 pixels wide and high
-_LICENSE = re.compile(r"creativecommons\.org/(?:licenses/([a-z-]+)|publicdomain/(zero|mark))/(\d\.\d)")
 _GZIP = b"\x1f\x8b"
 
 
@@ -98,11 +96,9 @@ def _negatives(search: Search, web: Web, mid: str) -> set[str]:
 
 def _candidate(row: tuple[str, ...], search: Search) -> Candidate:
     image, original, thumbnail, page, license_url, author, author_url, title = row
-    found = _LICENSE.search(license_url)
     bucket = search.options.get("pictures", f"https://{_COPIES}").rstrip("/")
     copy = f"{bucket}/{_subset(search)}/{image}.jpg"
     url = {"copy": copy, "thumbnail": thumbnail or original, "original": original}[search.options.get("size", "copy")]
-    name = {"zero": "cc0", "mark": "pdm"}.get(found[2], found[1]) if found else ""
     return Candidate(
         source="openimages",
         source_id=image,
@@ -111,7 +107,7 @@ def _candidate(row: tuple[str, ...], search: Search) -> Candidate:
         title=title,
         author=author,
         author_url=author_url,
-        license=creative_commons(name, found[3])[0] if found else UNKNOWN_LICENSE,
+        license=license_at(license_url)[0],
         license_url=license_url,
     )
 
@@ -194,6 +190,6 @@ SOURCE = Source(
         Option("pictures", "Where the copies lie, if you keep a mirror"),
     ),
     gives=(Gives.NEAR, Gives.FAR),
-    bounds="reads lists of 44 MB (validation), 139 MB (test) or 5.4 GB (train) before the pictures",
+    bounds="reads 44 MB of lists first (train: 5.4 GB)",
     terms="listed as CC BY 2.0, which nobody warrants",
 )

@@ -7,7 +7,19 @@ from typing import Any
 
 from negbuild.errors import SourceError
 from negbuild.model import Candidate, Search
-from negbuild.source import Allowance, Answer, Gives, Option, Source, Takes, Web, creative_commons, read_json, refusal
+from negbuild.source import (
+    Allowance,
+    Answer,
+    Gives,
+    Option,
+    Source,
+    Takes,
+    Web,
+    creative_commons,
+    pixels,
+    read_json,
+    refusal,
+)
 
 # What the API grants to callers without a key: a larger page is refused with 401, later results are not shown.
 PAGE_SIZE = 20
@@ -91,9 +103,6 @@ def _candidate(record: dict[str, Any]) -> Candidate | None:
         value = record.get(key)
         return str(value) if isinstance(value, str | int) else ""
 
-    def pixels(key: str) -> int | None:
-        return int(text(key)) if re.fullmatch(r"[1-9]\d{0,6}", text(key)) else None
-
     if not text("id") or not text("url").startswith("http"):
         return None
     license_, license_url = creative_commons(text("license"), text("license_version"))
@@ -107,8 +116,8 @@ def _candidate(record: dict[str, Any]) -> Candidate | None:
         author_url=text("creator_url"),
         license=license_,
         license_url=text("license_url") or license_url or (_ALL_LICENSES if text("license") else ""),
-        width=pixels("width"),
-        height=pixels("height"),
+        width=pixels(record.get("width")),
+        height=pixels(record.get("height")),
     )
 
 
@@ -122,6 +131,6 @@ SOURCE = Source(
     allowances=(Allowance(20, 60), Allowance(200, 86_400)),
     options=_OPTIONS,
     gives=(Gives.NEAR, Gives.FAR),
-    bounds="240 a query, 20 a call, 200 calls a day",
+    bounds="240 a query; 200 calls a day",
     terms="each picture has a Creative Commons licence or mark of its own",
 )

@@ -149,6 +149,7 @@ SOURCE = Source(
         Option("pages", f"pages to ask for at most; {_MOST_PAGES} if not set", ("1", "2", "5", "10", "20", "50")),
     ),
     gives=(Gives.NEAR, Gives.FAR),
-    bounds=f"what its engines give, {_MOST_PAGES} pages a query",
+    bounds=f"{_MOST_PAGES} pages a query",
     terms="those of the engines behind it; the licence of each picture is yours to find out",
+    states_licenses=False,
 )

@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from negbuild.errors import SourceError, UsageError
 from negbuild.model import UNKNOWN_LICENSE, Candidate, Search
-from negbuild.source import Gives, Option, Source, Takes, Web, creative_commons
+from negbuild.source import Gives, Option, Source, Takes, Web, license_at
 
 _TABLES = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 _KINDS = {**_TABLES, ".txt": "txt", ".json": "json"}
@@ -31,7 +31,6 @@ _KNOWN_AS = {
     "page": ("page_url", "page", "landing_url", "foreign_landing_url", "source_url"),
 }
 _ADDRESS = re.compile(r"\s*https?://", re.IGNORECASE)
-_LICENSE = re.compile(r"creativecommons\.org/(?:licenses/([a-z-]+)|publicdomain/(zero|mark))/(\d\.\d)")
 _BETWEEN = re.compile(r"[\s,\[\]]*")
 _SAMPLE = 20  # rows that tell what the columns hold
 _BATCH = 4096  # rows of parquet at a time
@@ -126,10 +125,8 @@ def _candidate(row: _Row, columns: Mapping[str, str], place: str) -> Candidate:
     url = text["url"][:_LONGEST_URL]
     if not url:
         return _candidate(" ".join(filter(None, map(_text, row.values()))), columns, place)
-    license_, license_url = text.get("license", ""), ""
-    if found := _LICENSE.search(license_):
-        name = {"zero": "cc0", "mark": "pdm"}.get(found[2], found[1])
-        license_, license_url = creative_commons(name, found[3])
+    stated = text.get("license", "").strip("?")  # LAION's word for an unknown one is a question mark
+    license_, license_url = license_at(stated)
     return Candidate(
         source="urls",
         source_id=url,
@@ -137,8 +134,8 @@ def _candidate(row: _Row, columns: Mapping[str, str], place: str) -> Candidate:
         page=text.get("page", ""),
         title=text.get("caption", ""),
         author=text.get("author", ""),
-        license=license_.strip("?") or UNKNOWN_LICENSE,  # LAION's word for it is a question mark
-        license_url=license_url,
+        license=stated if stated and license_ == UNKNOWN_LICENSE else license_,
+        license_url=license_url if license_ != UNKNOWN_LICENSE else "",
     )
 
 
@@ -285,6 +282,6 @@ SOURCE = Source(
         Option("words", "Only what has one of these words in its caption, such as dog,cat"),
     ),
     gives=(Gives.NEAR, Gives.FAR, Gives.BACKGROUND),
-    bounds="a list of any length, row by row",
+    bounds="a list of any length",
     terms="those of each address: what the list states of licences is kept, and not warranted",
 )

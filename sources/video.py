@@ -30,6 +30,7 @@ _VIDEO = re.compile(r"(?is).*\.(mp4|m4v|mov|3gp|mkv|webm|avi|mpe?g|vob|mts|m2ts|
 # Neither pictures, nor texts, which FFmpeg would draw, nor playlists, which name other files.
 _FORMATS = "mov,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg,mxf,gif,nut,ivf,wtv"
 _LONGEST_STATED = 86_400_000  # ms; what states more than a day is measured
+_COVER = 0x400  # AV_DISPOSITION_ATTACHED_PIC
 _AT_ONCE = 8  # videos whose frames are named in turn, and that are kept open
 _FORWARD = 10_000  # ms up to which decoding on is taken to be quicker than seeking
 _ON_SCREEN = 1_000  # ms that the last frame stays at least: stated lengths are not exact
@@ -146,7 +147,6 @@ class _Track:
 
     def __init__(self, file: Path) -> None:
         import av
-        from av.stream import Disposition
 
         if file.is_fifo():  # opening it would wait for somebody to write
             raise OSError("a pipe, no file")
@@ -157,7 +157,7 @@ class _Track:
             raise OSError(error.strerror) from error
         # Not at the end of the process, when the thread that names may still be decoding.
         weakref.finalize(self, self._container.close).atexit = False
-        moving = (one for one in self._container.streams.video if not one.disposition & Disposition.attached_pic)
+        moving = (one for one in self._container.streams.video if not one.disposition & _COVER)
         shown = next((one for one in moving if one.codec_context), None)
         if shown is None:
             raise OSError("no moving pictures in it that can be decoded")

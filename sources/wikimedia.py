@@ -188,6 +188,6 @@ SOURCE = Source(
     documented=("upload.wikimedia.org",),
     options=(Option("width", "largest width of a picture in pixels, 960 by itself", WIDTHS),),
     gives=(Gives.NEAR, Gives.FAR),
-    bounds="10,000 a query; one call and two pictures at a time",
+    bounds="two pictures at a time",
     terms="wants to know whom to write to: set --contact; has no safe search",
 )

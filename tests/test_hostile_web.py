@@ -186,6 +186,19 @@ def test_a_redirect_is_looked_at_like_the_first_address(
     assert reason(f"{server.url}/again") is expected
 
 
+@pytest.mark.parametrize(
+    "target", ["/en-us/photo_unavailable.png", "/pw/photo_unavailable_l.gif?x=1", "https://i.imgur.com/removed.png"]
+)
+def test_what_stands_in_the_place_of_a_picture_that_was_taken_away_is_gone(
+    server: Server, reply: Callable[..., Any], target: str
+) -> None:
+    server.routes |= {"/1.jpg": reply(b"", 302, {"Location": target}), "/2.jpg": reply(b"", 302, {"Location": "/3"})}
+    server.routes |= dict.fromkeys(("/en-us/photo_unavailable.png", "/pw/photo_unavailable_l.gif", "/3"), reply(b"x"))
+    assert reason(f"{server.url}/1.jpg") is SkipReason.GONE
+    assert reason(f"{server.url}/2.jpg") is None
+    assert server.asked["/en-us/photo_unavailable.png"] == server.asked["/pw/photo_unavailable_l.gif"] == 0
+
+
 def test_a_bomb_is_not_unpacked(server: Server, reply: Callable[..., Any]) -> None:
     server.routes["/a"] = reply(gzip.compress(bytes(64 << 20)), headers={"Content-Encoding": "gzip"})
     assert reason(f"{server.url}/a") is SkipReason.TOO_MANY_BYTES

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from negbuild.addresses import host_of
-from negbuild.errors import SourceError
+from negbuild.errors import SourceError, Unreachable
+from negbuild.hosts import is_retried
 from negbuild.source import Answer
 
 
@@ -47,6 +48,8 @@ class Scripted:
 
     def lines(self, url: str) -> Iterator[str]:
         answer = self.get(url)
+        if is_retried(answer.status):
+            raise Unreachable(f"{host_of(url)}: answered {answer.status} for {url}; run the same command later")
         if answer.status != 200:
             raise SourceError(f"{host_of(url)}: answered {answer.status} for {url}; is the address right")
         yield from answer.text.splitlines()

@@ -210,6 +210,13 @@ def test_what_is_no_page_of_results_is_a_named_error(
     assert str(caught.value) == message
 
 
+def test_nothing_is_asked_for_without_the_cookie_of_the_front_page(scripted: Scripted) -> None:
+    web = scripted(Answer(403, ""))
+    with pytest.raises(Blocked):
+        ask(web)
+    assert [url for url, _, _ in web.asked] == ["http://baidu.example/"]
+
+
 def test_it_asks_with_every_choice_of_its_options(scripted: Scripted) -> None:
     web = scripted(Answer(200, '{"listNum": 1, "data": [{"objURL": "https://a.example/1"}, {}]}'))
     ask(web)

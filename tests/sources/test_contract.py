@@ -122,12 +122,22 @@ def test_an_answer_of_another_form_is_a_named_error(
 def test_a_local_source_gives_the_bytes_it_names_in_the_same_order_every_time(
     name: str, photo: Callable[..., bytes], tmp_path: Path, deaf: Deaf
 ) -> None:
+    import av
+    import numpy as np
+    from PIL import Image
+
     from negbuild.picture import Inspection, inspect
 
-    for number in range(3):
-        (tmp_path / f"{number}.jpg").write_bytes(photo(number))
+    with av.open(str(tmp_path / "film.mp4"), "w") as film:
+        stream = film.add_stream("mpeg4", rate=1)
+        stream.width, stream.height = 160, 120
+        for number in range(3):
+            (tmp_path / f"{number}.jpg").write_bytes(photo(number))
+            with Image.open(tmp_path / f"{number}.jpg") as drawn:
+                film.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(drawn))))
+        film.mux(stream.encode())
     source = find_source(name)
-    search = Search(path=tmp_path) if source.takes is Takes.PATH else Search(text=source.example)
+    search = Search(path=tmp_path) if source.takes is Takes.PATH else Search(text=source.example, limit=2)
     found = list(source.search(search, deaf))
     assert found == list(source.search(search, deaf))
     assert len({candidate.source_id for candidate in found}) == len(found) > 1

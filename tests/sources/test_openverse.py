@@ -1,7 +1,11 @@
 """Openverse as it answers callers without a key."""
 
 import json
+import os
 import sqlite3
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +14,7 @@ from typing import Any, Protocol
 import pytest
 
 from negbuild.errors import FormChanged, QuotaExhausted, SourceError, UsageError
+from negbuild.ledger import Ledger
 from negbuild.model import UNKNOWN_LICENSE, Candidate, Search
 from negbuild.order import LICENSES
 from negbuild.source import Answer, find_source
@@ -255,3 +260,52 @@ def test_a_crawl_of_wished_licences_asks_for_them_and_holds_no_others(
     assert len(held) == 30
     for number, told in held.items():
         assert told == [f"Author {number}", f"https://photos.example/{number}", "CC-BY-4.0"]
+
+
+ASK = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from negbuild import Order, Role, Search, Workspace, crawl, find_source
+from negbuild.manners import Manners
+
+service = replace(find_source("openverse"), base_url=sys.argv[1])  # what it grants stays what it is
+order = Order(Search("flower", limit=100), "flower", Role.UNKNOWN)
+result = crawl(Workspace(Path(sys.argv[2])), service, order, manners=Manners(allow_private=True))
+print(result.unique, result.refusal)
+"""
+
+
+def test_the_calls_of_a_day_are_counted_beyond_a_restart(
+    tmp_path: Path,
+    server: Server,
+    reply: Callable[..., Any],
+    photo: Callable[..., bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def page(query: dict[str, str], _before: int) -> Any:  # noqa: ANN401
+        server.routes[f"/{query['page']}.jpg"] = reply(photo(int(query["page"])))
+        record = {"id": query["page"], "url": f"{server.url}/{query['page']}.jpg"}
+        return reply(json.dumps({"page_count": 12, "results": [record]}).encode())
+
+    server.routes["/v1/images/"] = page
+    environment = {**os.environ, "NEGBUILD_LEDGER": str(tmp_path / "calls.sqlite")}
+    environment.pop("NEGBUILD_OPENVERSE_URL", None)
+
+    def ask(workspace: str) -> str:
+        command = [sys.executable, "-c", ASK, server.url, str(tmp_path / workspace)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    host = server.url.removeprefix("http://")
+    monkeypatch.setenv("NEGBUILD_LEDGER", environment["NEGBUILD_LEDGER"])
+    Ledger().close()
+    with closing(sqlite3.connect(tmp_path / "calls.sqlite")) as ledger, ledger:
+        ledger.executemany("INSERT INTO calls VALUES (?, ?)", [(host, time.time() - 3600)] * 198)
+    used_up = (
+        f"openverse: {host}: grants 20 calls in 60 seconds and 200 calls in 24 hours, and they are used up; "
+        "run the same command in 23 hours\n"
+    )
+    assert ask("one") == f"2 {used_up}"
+    assert ask("one") == f"2 {used_up}"
+    assert ask("two") == f"0 {used_up}"
+    assert server.asked["/v1/images/"] == 2

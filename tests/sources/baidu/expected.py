@@ -19,7 +19,7 @@ CANDIDATES = [
         source_id="https://plain.example/poppy",
         url="https://plain.example/poppy",
         page="https://plain.example/",
-        title="花",
+        title="花 红",
         width=640,
         height=480,
     ),
