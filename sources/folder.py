@@ -36,8 +36,8 @@ _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOF
 def search(search: Search, web: Web) -> Iterator[Candidate]:  # noqa: ARG001  all sources are asked alike
     """Name every picture file; its category is the folder that holds it.
 
-    Hidden files and folders are left out, and archives inside are not opened. A folder inside that cannot be read is
-    named like a picture, so that it becomes a skip with its reason.
+    Hidden files and folders are left out, and archives inside are not opened. Raises UsageError where a folder inside
+    cannot be read: who adds a folder wants all of it.
     """
     if search.path is None:
         raise UsageError("folder: takes a path; run: negbuild add PATH --category NAME --role known")
@@ -88,14 +88,12 @@ def _is_shown(name: str) -> bool:
 
 
 def _walked(place: Path) -> Iterator[Path]:
-    refused: list[OSError] = []
-    for folder, inner, files in os.walk(place, onerror=refused.append):
+    def refuse(error: OSError) -> None:
+        raise UsageError(f"{error.filename}: cannot be read ({error.strerror})") from error
+
+    for folder, inner, files in os.walk(place, onerror=refuse):
         inner[:] = sorted(filter(_is_shown, inner))
         yield from (Path(folder, name) for name in sorted(files) if _PICTURE.fullmatch(name) and _is_shown(name))
-    for error in refused:
-        if Path(error.filename) == place:
-            raise UsageError(f"{place}: cannot be read ({error.strerror})") from error
-        yield Path(error.filename)
 
 
 class _Archive:
@@ -195,5 +193,5 @@ SOURCE = Source(
     example="photos",
     read=read,
     gives=(Gives.NEAR, Gives.FAR, Gives.BACKGROUND),
-    bounds="what lies there; archives inside of it are not opened",
+    bounds="what lies there",
 )

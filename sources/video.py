@@ -152,12 +152,12 @@ class _Track:
             raise OSError("a pipe, no file")
         try:
             limits = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
-            self._container = av.open(str(file), options=limits)
+            self._container = av.open(str(file), container_options=limits)
         except av.FFmpegError as error:
             raise OSError(error.strerror) from error
         # Not at the end of the process, when the thread that names may still be decoding.
         weakref.finalize(self, self._container.close).atexit = False
-        moving = (one for one in self._container.streams.video if not one.disposition & _COVER)
+        moving = (one for one in self._container.streams.video if not one.disposition.value & _COVER)
         shown = next((one for one in moving if one.codec_context), None)
         if shown is None:
             raise OSError("no moving pictures in it that can be decoded")
@@ -268,8 +268,7 @@ def _upright(frame: "VideoFrame", pixel: float) -> "Image":
     from PIL import Image
 
     picture = Image.fromarray(frame.to_ndarray(format="rgb24"))
-    wide = round(picture.width * min(max(pixel, 0.25), 4.0))
-    picture = picture.resize((wide, picture.height), Image.Resampling.BICUBIC)
+    picture = picture.resize((round(picture.width * min(max(pixel, 0.25), 4.0)), picture.height))
     with suppress(KeyError, ValueError):  # there is none, or it asks for another angle
         a, b, _, c, d = struct.unpack_from("=5i", frame.side_data["DISPLAYMATRIX"])  # type: ignore[typeddict-item]
         picture = picture.transpose(Image.Transpose(_TURNS.index((a >> 16, b >> 16, c >> 16, d >> 16))))
@@ -296,5 +295,5 @@ SOURCE = Source(
         Option("end", "only before this time"),
     ),
     gives=(Gives.NEAR, Gives.FAR, Gives.BACKGROUND),
-    bounds="a frame each second, if not told otherwise, of eight videos in turn",
+    bounds="a frame each second by itself",
 )

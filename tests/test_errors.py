@@ -62,7 +62,7 @@ def fill(folder: Path, photo: Photo, count: int, first: int = 0) -> Path:
         (
             "crawl --query x --source folder",
             2,
-            "negbuild: source folder: needs a path; run: negbuild crawl --source folder --path PATH",
+            "negbuild: source folder: needs a path; run: negbuild crawl --source folder --path photos",
         ),
         (
             "crawl --query dogs --source samples",

@@ -278,7 +278,7 @@ def test_in_a_folder_links_to_files_are_read_and_links_to_folders_are_not_follow
     assert (result.unique, result.skips) == (2, {SkipReason.UNREADABLE: 1})
 
 
-def test_a_folder_that_cannot_be_read_is_a_skip(tmp_path: Path, photo: Photo) -> None:
+def test_a_folder_inside_that_cannot_be_read_is_told(tmp_path: Path, photo: Photo) -> None:
     """Every user may read folders, except where their path is longer than the system allows."""
     photos = folder(tmp_path / "photos", {"a/1.jpg": photo(1), "z/2.jpg": photo(2)})
     deep = os.open(photos / "a", os.O_RDONLY)
@@ -288,8 +288,8 @@ def test_a_folder_that_cannot_be_read_is_a_skip(tmp_path: Path, photo: Photo) ->
         os.close(deep)
         deep = inner
     os.close(deep)
-    result = add(photos, category=None)
-    assert (result.unique, result.skips) == (2, {SkipReason.UNREADABLE: 1})
+    with pytest.raises(UsageError, match=r"cannot be read \(File name too long\)$"):
+        add(photos, category=None)
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path, photo: Photo) -> None:

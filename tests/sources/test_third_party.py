@@ -80,5 +80,4 @@ def test_without_the_package_there_is_no_such_source(negbuild: Negbuild) -> None
 
 def test_the_whole_adapter_fits_on_a_page() -> None:
     text = (EXAMPLE / "negbuild_artic.py").read_text(encoding="utf-8")
-    code = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith(("#", '"""'))]
-    assert len(code) <= 45
+    assert sum(bool(line.strip()) for line in text.splitlines()) <= 50
