@@ -137,7 +137,7 @@ def add(
     show_default=True,
     help="Unique pictures wanted in all, earlier runs included.",
 )
-@click.option("--category", help="Name to hold them under; else the query, or the source.")
+@click.option("--category", help="Name to hold them under; else the query, the folder or the source.")
 @click.option(
     "--role", type=options.roles, default="unknown", show_default=True, help="What they are to the classifier."
 )
@@ -261,21 +261,38 @@ def status(workspace: "Workspace", *, as_json: bool) -> None:
 
 
 @cli.command()
+@click.argument("path", type=click.Path(path_type=Path), required=False)
+@click.option("--list", "listed", is_flag=True, help="List every copy, and what it is a copy of.")
+@click.option("--undo", is_flag=True, help="Put all copies back that were set aside.")
 @options.workspace
 @options.as_json
-def dedup(workspace: "Workspace", *, as_json: bool) -> None:
+def dedup(path: Path | None, workspace: "Workspace", *, listed: bool, undo: bool, as_json: bool) -> None:
     """Find copies and keep the best of each; nothing is deleted.
 
-    Mirrored and turned copies are found too.
+    Mirrored and turned copies are found too. With PATH, only report on any folder or archive, workspace or not: which
+    pictures are copies, and which of them leak from one split into another.
 
     \b
     Example:
       negbuild dedup
+      negbuild dedup --list
+      negbuild dedup photos
     """
-    from negbuild.stages.dedup import dedup as stage
+    if path:
+        from negbuild.stages.audit import audit
 
-    result = stage(workspace)
-    _show(result, show.dedup_lines(result), as_json=as_json, then="negbuild split")
+        with options.progress_bar(f"reading {path}") as progress:
+            found = audit(path, progress=progress)
+        _show(found, show.audit_lines(found, str(path), whole=listed), as_json=as_json)
+        return
+    from negbuild.stages import dedup as stage
+
+    if undo:
+        number = stage.undo(workspace)
+        _print(f"{number:,} copies put back; `negbuild dedup` sets them aside again")
+        return
+    result = stage.dedup(workspace)
+    _show(result, show.dedup_lines(result, whole=listed), as_json=as_json, then="negbuild split")
 
 
 @cli.command()

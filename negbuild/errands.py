@@ -73,9 +73,10 @@ class Errand:
 def errands(names: Sequence[str], queries: Sequence[str], order: Order) -> list[Errand]:
     """Give each source each query, once; those that take no query are asked once, beside others that take one.
 
-    `order` holds what is the same for all; its category, where it has none, becomes the query or the source's name.
-    Without names, the sources are Openverse, and Flickr where its key is set. An option goes to those sources that have
-    it. Raises UsageError where nobody has it, and where one address is given for several sources.
+    `order` holds what is the same for all; its category, where it has none, becomes the query or the source's name with
+    its options, and stays open where folders tell it. Without names, the sources are Openverse, and Flickr where its key
+    is set. An option goes to those sources that have it. Raises UsageError where nobody has it, and where one address is
+    given for several sources.
     """
     sources = [find_source(name) for name in dict.fromkeys(names)] or _default_sources()
     texts = [text for text in dict.fromkeys(query.strip() for query in queries) if text]
@@ -107,7 +108,9 @@ def _texts(source: Source, queries: Sequence[str], order: Order, *, alone: bool)
 def _addressed_to(source: Source, text: str, order: Order) -> Order:
     options = {name: value for name, value in order.search.options.items() if name in source.option_names}
     search = replace(order.search, text=text, options=options)
-    return replace(order, search=search, category=order.category or text or source.name)
+    if order.category or source.takes is Takes.PATH:  # what lies in folders has categories of its own
+        return replace(order, search=search)
+    return replace(order, search=search, category=text or "_".join([source.name, *options.values()]))
 
 
 def even_shares(wanted: int, held: Sequence[int], able: Collection[int]) -> list[int]:

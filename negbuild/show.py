@@ -11,6 +11,7 @@ from negbuild.model import Role, SkipReason, Split
 
 if TYPE_CHECKING:  # the stages import numpy and Pillow, and `--help` needs neither
     from negbuild.proof import Certificate
+    from negbuild.stages.audit import AuditResult, Twins
     from negbuild.stages.crawl import CrawlResult, Preview, RetryResult
     from negbuild.stages.dedup import DedupResult
     from negbuild.stages.sources import SourceState
@@ -126,8 +127,36 @@ def status_lines(result: "StatusResult") -> list[str]:
     return lines
 
 
-def dedup_lines(result: "DedupResult") -> list[str]:
-    """Say which copies were found."""
+def audit_lines(result: "AuditResult", subject: str, *, whole: bool) -> list[str]:
+    """Say which pictures of a folder are copies of each other, leaks between splits first."""
+    lines = [f"{subject}: {_count(result.pictures, 'picture')}, {_count(len(result.twins), 'pair')} of twins"]
+    if result.splits:
+        leaks = [pair for pair in result.twins if pair.leak]
+        counts = ", ".join(
+            f"{result.leaked.get(split, 0):,} of {number:,} in {split}" for split, number in result.splits.items()
+        )
+        lines.append(f"leaks: {_count(len(leaks), 'pair')} across splits; pictures with a twin in another: {counts}")
+    if disputed := sum(pair.disputed for pair in result.twins):
+        lines.append(f"labels: {_count(disputed, 'pair')} of twins in folders of different names")
+    if result.plain:
+        lines.append(f"{_count(result.plain, 'picture')} with too little in them to compare: only equal bytes count")
+    if result.skips:
+        lines.append(f"not compared {sum(result.skips.values()):,}: {reasons(result.skips)}")
+    first = sorted(result.twins, key=lambda pair: (not pair.leak, not pair.disputed))
+    shown = first if whole else first[:_SHOWN]
+    lines += [f"  {pair.other} = {pair.one} ({_twin_note(pair)})" for pair in shown]
+    if len(first) > len(shown):
+        lines.append(f"  and {len(first) - len(shown):,} more; add --list for all")
+    return lines
+
+
+def _twin_note(pair: "Twins") -> str:
+    notes = ["" if pair.orientation == "as is" else pair.orientation, f"{pair.distance} bits apart", "leak" * pair.leak]
+    return ", ".join([note for note in notes if note] + ["other label"] * pair.disputed)
+
+
+def dedup_lines(result: "DedupResult", *, whole: bool = False) -> list[str]:
+    """Say which copies were found, each of them if the `whole` is wanted."""
     lines = [
         (
             f"{_count(result.images, 'picture')}: {_count(result.twins, 'pair')} of twins, "
@@ -141,6 +170,9 @@ def dedup_lines(result: "DedupResult") -> list[str]:
         lines.append(
             f"{_count(result.conflicts, 'conflict')}: copies with different labels; splits use the known one or none"
         )
+    if whole:
+        rows = [(one.sha256[:12], one.keeper[:12], str(one.distance)) for one in result.dropped]
+        lines += ["", *table(("copy", "kept", "bits apart"), rows)]
     return lines
 
 

@@ -83,8 +83,8 @@ def _changed(file: Path) -> int:
         return 0
 
 
-def _is_shown(name: str) -> bool:
-    return not name.startswith(".") and name not in _NOT_THEIRS
+def _is_shown(part: str) -> bool:
+    return not part.startswith((".", "/")) and part not in _NOT_THEIRS  # ".." and "/" would lead out of an archive
 
 
 def _walked(place: Path) -> Iterator[Path]:
@@ -99,8 +99,7 @@ def _walked(place: Path) -> Iterator[Path]:
 class _Archive:
     """The regular files of a zip or tar, read in any order; nothing is ever unpacked under its own name.
 
-    `members` are in the order of the archive, without those that point out of it; of those with the same name it is the
-    last, as when it is unpacked.
+    `members` are in the order of the archive; of those with the same name it is the last, as when it is unpacked.
     """
 
     def __init__(self, path: Path) -> None:
@@ -108,12 +107,11 @@ class _Archive:
         try:
             self._open: _Opened = zipfile.ZipFile(path) if zipfile.is_zipfile(path) else _open_tar(path)
             weakref.finalize(self, _close, self._open)
-            found = _found(self._open)
+            self.members = _found(self._open)
         except _BROKEN as error:
             raise UsageError(f"{path}: neither a folder, nor a zip or tar archive that can be read") from error
         except OSError as error:
             raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
-        self.members = {name: one for name, one in found.items() if not re.search(r"^/|(^|/)\.\.(/|$)", name)}
 
     def read(self, name: str, size: int) -> bytes:
         """Read up to `size` bytes of one file; raises OSError where the archive is damaged."""
@@ -194,4 +192,5 @@ SOURCE = Source(
     read=read,
     gives=(Gives.NEAR, Gives.FAR, Gives.BACKGROUND),
     bounds="what lies there",
+    terms="archives inside of a folder or archive are not opened",
 )

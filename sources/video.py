@@ -131,7 +131,7 @@ def _named(file: Path, span: range, *, scenes: bool, alone: bool) -> Iterator[Ca
         if alone:
             raise UsageError(f"{file}: no video that can be read ({error})") from error
     for at in times:
-        title, category = f"{file.name} at {_clock(at)}", file.parent.name
+        title, category = f"{file.name} at {_clock(at)}", file.stem if alone else file.parent.name
         yield Candidate("video", f"{video}/{at}", url, title=title, width=width, height=height, category=category)
 
 

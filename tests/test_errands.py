@@ -107,3 +107,12 @@ def test_shares_add_up_take_nothing_away_and_differ_by_one_at_most(wanted: int, 
     raised = [shares[index] for index in able if shares[index] > held[index]]
     assert not raised or max(raised) - min(raised) <= 1
     assert not raised or all(shares[index] >= max(raised) - 1 for index in able)
+
+
+def test_what_folders_hold_keeps_the_categories_they_have(tmp_path: Path) -> None:
+    assert asked(["folder"], [], path=tmp_path / "photos") == [("folder", "photos", None)]
+    assert asked(["folder"], [], "dog", path=tmp_path / "photos") == [("folder", "photos", "dog")]
+
+
+def test_other_options_of_a_source_without_queries_are_another_category() -> None:
+    assert asked(["noise"], [], options={"kind": "texture", "size": "128"}) == [("noise", "", "noise_texture_128")]

@@ -26,6 +26,14 @@ class DedupResult:
     distances: dict[int, int]
 
 
+def undo(workspace: Workspace) -> int:
+    """Put back every copy that was set aside; return how many that were."""
+    with workspace.writing() as catalog:
+        drops = catalog.drops()
+        catalog.replace_drops([])
+        return len(drops)
+
+
 def dedup(workspace: Workspace) -> DedupResult:
     """Set aside every copy of which a better one is held; run again, it starts afresh and comes to the same."""
     with workspace.writing() as catalog:

@@ -4,8 +4,10 @@ import csv
 import hashlib
 import io
 import os
+import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -204,6 +206,9 @@ def test_what_cannot_be_cut_is_a_skip(negbuild: Negbuild, tmp_path: Path, photo:
     (photos / "inner" / "whole.jpg").write_bytes(photo(1))
     (photos / "cut.jpg").write_bytes(photo(2)[:900])
     (photos / "text.png").write_text("no picture")
+    whole, short = photo(4, kind="PNG"), b"tRNS" + b"x"  # the transparent colour takes six bytes
+    broken = whole[:33] + struct.pack(">I", 1) + short + struct.pack(">I", zlib.crc32(short)) + whole[33:]
+    (photos / "chunk.png").write_bytes(broken)
     (photos / ".hidden.jpg").write_bytes(photo(3))
     (photos / "gone.jpg").symlink_to("nowhere.jpg")
     os.mkfifo(photos / "pipe.jpg")

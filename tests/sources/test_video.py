@@ -197,9 +197,7 @@ def test_frames_are_named_by_video_and_time(tmp_path: Path, named: Named, photos
     found = named(path, start="59", every="3000.5")
     assert [one.title for one in found] == ["C 1.mp4 at 0:59", "C 1.mp4 at 50:59.5"]
     assert named(path, start="1:06:00")[0].title == "C 1.mp4 at 1:06:00"
-    assert {(one.source, one.url, one.page, one.category) for one in found} == {
-        ("video", path.as_uri(), "", "my clips")
-    }
+    assert {(one.source, one.url, one.page, one.category) for one in found} == {("video", path.as_uri(), "", "C 1")}
     assert [one.source_id for one in found] == [
         f"{path.as_uri()}@{path.stat().st_mtime_ns}/{at}" for at in (59_000, 3_059_500)
     ]
