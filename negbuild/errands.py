@@ -74,9 +74,9 @@ def errands(names: Sequence[str], queries: Sequence[str], order: Order) -> list[
     """Give each source each query, once; those that take no query are asked once, beside others that take one.
 
     `order` holds what is the same for all; its category, where it has none, becomes the query or the source's name with
-    its options, and stays open where folders tell it. Without names, the sources are Openverse, and Flickr where its key
-    is set. An option goes to those sources that have it. Raises UsageError where nobody has it, and where one address is
-    given for several sources.
+    its options, and stays open where folders tell it. Without names, the sources are Openverse, and Flickr where its
+    key is set. An option goes to those sources that have it. Raises UsageError where nobody has it, and where one
+    address is given for several sources.
     """
     sources = [find_source(name) for name in dict.fromkeys(names)] or _default_sources()
     texts = [text for text in dict.fromkeys(query.strip() for query in queries) if text]
