@@ -137,6 +137,18 @@ def test_bits_are_those_of_imagehash(thumbnails: dict[str, Pillow.Image]) -> Non
     assert other == []
 
 
+@pytest.mark.parametrize(
+    "size", [(1, 1), (9, 8), (32, 32), (33, 34), (33, 35), (64, 47), (128, 224), (128, 225), (255, 478), (640, 130)]
+)
+def test_grids_are_pillows_to_the_last_bit(size: tuple[int, int]) -> None:
+    """Black and white noise goes beyond both ends of the scale, and tells in which order Pillow takes the axes."""
+    for seed in range(8):
+        bits = np.random.default_rng(seed).integers(0, 2, size[::-1], dtype=np.uint8)
+        noise = Pillow.fromarray(255 * bits)
+        pillows = [noise.resize(to, Pillow.Resampling.LANCZOS) for to in ((32, 32), (9, 8), (8, 9))]
+        assert [grid.tolist() for grid in grids(noise)] == [np.asarray(one).tolist() for one in pillows]
+
+
 def test_codes_are_those_of_the_turned_picture(thumbnails: dict[str, Pillow.Image]) -> None:
     """Flips are exact; a transposition swaps the order in which Pillow rounds rows and columns, at a few bits."""
     assert tuple(TURNS) == ORIENTATIONS
