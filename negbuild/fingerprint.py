@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 
 from negbuild.model import Fingerprint
 
-VERSION = "pdv-1"
+VERSION = "pdv-2"
 """Changes whenever the same bytes would get other bits."""
 
 BITS = 192

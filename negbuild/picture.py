@@ -56,7 +56,6 @@ _TURNS = {
 }
 _ON_ITS_SIDE = 5  # from this orientation on, width and height change places
 
-_DRAFT_SIDE = 256  # what libjpeg is asked for at least: a larger one costs time, a smaller one bits
 _THUMBNAIL_SIDE = 128
 _FLAT_DEVIATION = 1.0  # grey levels: below it not even a gradient is left
 _LONGEST_SNIFF = 512
@@ -133,7 +132,7 @@ def _refusal(opened: Pillow.Image, limits: Limits) -> Skip | None:
 def _inspected(opened: Pillow.Image, data: bytes) -> Inspection | Skip:
     kind, (width, height) = opened.format or "", opened.size
     opened.seek(0)
-    opened.draft("L", (_DRAFT_SIDE, _DRAFT_SIDE))
+    opened.draft("L", (_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
     opened.load()
     orientation = _orientation(opened)
     grey = _turned(_grey(opened), orientation)
