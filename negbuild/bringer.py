@@ -1,8 +1,8 @@
 """Brings one candidate: fetches or reads its bytes, checks them, and reduces the picture to what is hashed."""
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
+from negbuild.crew import Crew
 from negbuild.fingerprint import grids
 from negbuild.frontier import Entry
 from negbuild.intake import Arrival
@@ -15,21 +15,20 @@ from negbuild.web import Web
 class Bringer:
     """Fetches in the event loop, and checks in threads, so that the two overlap."""
 
-    def __init__(self, source: Source, web: Web, limits: Limits, checkers: ThreadPoolExecutor) -> None:
+    def __init__(self, source: Source, web: Web, limits: Limits, checkers: Crew) -> None:
         self._source, self._web, self._limits, self._checkers = source, web, limits, checkers
 
     async def bring(self, entry: Entry) -> Arrival:
         """Bring one candidate; of a picture that is refused, no bytes are kept."""
-        check = asyncio.get_running_loop().run_in_executor
         candidate = entry.candidate
         if self._source.read:
-            return await check(self._checkers, self._read, candidate)
+            return await self._checkers.do(partial(self._read, candidate))
         fetched = await self._web.fetch(candidate.url, entry.known)
         if isinstance(fetched, Skip):
             return Arrival(candidate, fetched)
         if fetched.unchanged and entry.before:
             return Arrival(candidate, entry.before, validators=entry.known)
-        arrival = await check(self._checkers, self._checked, candidate, fetched.data, fetched.validators)
+        arrival = await self._checkers.do(partial(self._checked, candidate, fetched.data, fetched.validators))
         if isinstance(arrival.outcome, Skip):
             self._web.release(len(fetched.data))
         return arrival

@@ -17,6 +17,7 @@ from typing import Any
 
 from negbuild.bringer import Bringer
 from negbuild.catalog import PENDING_PAGE, Catalog
+from negbuild.crew import Crew
 from negbuild.errands import Errand
 from negbuild.errors import NetworkDown, SourceError
 from negbuild.frontier import Entry, Frontier
@@ -33,6 +34,7 @@ _log = logging.getLogger("negbuild")
 
 _AT_ONCE = 192  # candidates under way, those at hosts that hang included; their bytes have a limit of their own
 _AT_ONCE_LOCALLY = 32
+_CHECKERS = (os.cpu_count() or 1) + 1  # one waits for the interpreter while the others decode
 _BATCH = 64  # pictures recorded in one transaction
 _LONGEST_UNSETTLED = 0.25  # seconds that a picture may wait for others to be recorded with
 _AHEAD = 512  # candidates named before their turn
@@ -74,7 +76,7 @@ class Crawler:
         self._job: tuple[asyncio.Future[Any], Callable[[Any], None]] | None = None
         self._failure: BaseException | None = None
         self._recorder = ThreadPoolExecutor(1, "recorder")
-        self._checkers = ThreadPoolExecutor((os.cpu_count() or 1) + 1, "checker")
+        self._checkers = ThreadPoolExecutor(_CHECKERS, "checker")
 
     @property
     def categories(self) -> dict[str, str]:
@@ -100,7 +102,7 @@ class Crawler:
                 left = await loop.run_in_executor(self._recorder, self._catalog.pending_hosts, *self.key)
             self._frontier = Frontier(_wait_locally if local else self._web.wait, left, spill=not local)
             named = self._errand.candidates(self._web) if candidates is None else candidates
-            self._bring = Bringer(self._source, self._web, self._order.limits, self._checkers).bring
+            self._bring = Bringer(self._source, self._web, self._order.limits, Crew(self._checkers, _CHECKERS)).bring
             self._naming = Naming(named, lambda: loop.call_soon_threadsafe(self._wake.set))
             ticking = asyncio.create_task(self._tick())
             try:
