@@ -118,9 +118,12 @@ class Store:
         """
         with explaining_full_disk(self._root):
             for image in images:
-                place = self.path(image)
-                place.parent.mkdir(exist_ok=True)
-                (self._incoming / self._name(image)).replace(place)
+                place, received = self.path(image), self._incoming / self._name(image)
+                try:
+                    received.replace(place)
+                except FileNotFoundError:  # at most once for each of the 256 folders
+                    place.parent.mkdir(exist_ok=True)
+                    received.replace(place)
 
     def recover(self, find: Callable[[str], Image | None]) -> None:
         """Finish what an earlier run left: publish what has a row (found by SHA-256), remove what has none."""
