@@ -11,6 +11,7 @@ from io import BytesIO
 
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 
 from negbuild.model import Image, Skip, SkipReason
 
@@ -59,6 +60,7 @@ _ON_ITS_SIDE = 5  # from this orientation on, width and height change places
 _THUMBNAIL_SIDE = 128
 _FLAT_DEVIATION = 1.0  # grey levels: below it not even a gradient is left
 _LONGEST_SNIFF = 512
+_BLOCK = 2**20  # bytes that are decoded at once: after each block a thread waits for the interpreter again
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +131,11 @@ def _refusal(opened: Pillow.Image, limits: Limits) -> Skip | None:
     return None
 
 
-def _inspected(opened: Pillow.Image, data: bytes) -> Inspection | Skip:
+def _inspected(opened: ImageFile, data: bytes) -> Inspection | Skip:
     kind, (width, height) = opened.format or "", opened.size
     opened.seek(0)
     opened.draft("L", (_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
+    opened.decodermaxblock = _BLOCK
     opened.load()
     orientation = _orientation(opened)
     grey = _turned(_grey(opened), orientation)
