@@ -18,6 +18,7 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 _LONGEST = 8000  # what RFC 9110, 4.1 asks everybody to support; longer ones are refused by servers
 
 
+@lru_cache(maxsize=4096)  # asked when a candidate is named, and again when it is fetched
 def refusal(url: str, *, allow_private: bool = False) -> Skip | None:
     """Say why an address may not be asked, as far as it can be told without resolving its name."""
     try:
