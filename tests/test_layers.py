@@ -23,7 +23,10 @@ WORDS = {"negbuild", "negbuild.errors", "negbuild.model", "negbuild.names", "neg
 FACE = {"negbuild.show", "negbuild.demo", "negbuild.options"}
 COMMAND_LINE = ["negbuild.cli", "negbuild.options"]  # what speaks to a person; options hold what the commands share
 # Bytes in, records out: nothing in these needs a workspace (DESIGN.md, "The way of the data").
-PURE = [f"negbuild.{name}" for name in ("fingerprint", "names", "neighbours", "picture", "plan", "proof", "twins")]
+PURE = [
+    f"negbuild.{name}"
+    for name in ("compiled", "fingerprint", "names", "neighbours", "picture", "plan", "proof", "twins")
+]
 STATE = {f"negbuild.{name}" for name in ("catalog", "intake", "planner", "source", "store", "web", "workspace")}
 
 

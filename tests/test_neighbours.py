@@ -1,18 +1,34 @@
 """The join finds the pairs that comparing everything with everything finds, whatever the batches."""
 
 import random
-from collections.abc import Sequence
-from itertools import accumulate
+import time
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, combinations, pairwise
 
+import faiss
+import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from negbuild import compiled, neighbours
+from negbuild.fingerprint import unpack
 from negbuild.model import Fingerprint
-from negbuild.neighbours import Index, Neighbour
+from negbuild.neighbours import TWO_WORDS, Index, Neighbour, between, join
+from negbuild.twins import close_groups
 
 CODE = 24
 ORIENTATIONS = 8
+
+# The ways to compare are set once for a test and not for each of its examples.
+relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture(params=["numpy", "numba"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Everything holds with either way to compare, which the amount of work chooses otherwise."""
+    monkeypatch.setattr(neighbours, "WORTH_COMPILING", 0 if request.param == "numba" else 10**30)
+    return str(request.param)
 
 
 def fingerprint(codes: Sequence[int]) -> Fingerprint:
@@ -70,7 +86,7 @@ def test_index_grows_beyond_what_it_was_made_for() -> None:
     assert shifted == brute_force(family[1900:], 16)
 
 
-@settings(deadline=None)
+@relaxed
 @given(seed=st.integers(0, 2**32), radius=st.integers(0, 192), sizes=st.lists(st.integers(0, 7), max_size=8))
 def test_batches_make_no_difference(seed: int, radius: int, sizes: list[int]) -> None:
     family = relatives(seed, sum(sizes))
@@ -96,5 +112,213 @@ def test_nothing_comes_of_an_empty_batch() -> None:
 
 @pytest.mark.parametrize("radius", [-1, 193])
 def test_radius_counts_bits_of_192(radius: int) -> None:
-    with pytest.raises(ValueError, match=rf"^radius {radius}: not between 0 and 192$"):
+    said = rf"^radius {radius}: not between 0 and 192$"
+    with pytest.raises(ValueError, match=said):
         Index(radius)
+    with pytest.raises(ValueError, match=said):
+        join([], radius)
+    with pytest.raises(ValueError, match=said):
+        between([], [], radius)
+
+
+# --- the same answers by every way
+
+
+def test_numba_compares_where_it_is_chosen(way: str) -> None:
+    family = relatives(1, 2)
+    assert neighbours._way_to_compare(1) is (compiled.compare if way == "numba" else neighbours.compare)  # noqa: SLF001
+    assert set(join(family, 60)) == brute_force(family, 60)
+
+
+@pytest.mark.parametrize("radius", [0, 16, TWO_WORDS - 1, TWO_WORDS, TWO_WORDS + 1, 48, 60, 80, 192])
+def test_numba_finds_what_numpy_finds(radius: int) -> None:
+    """Stretches of 1,024 and of 4,096 old ones, rows that begin and end anywhere in them, more hits than expected."""
+    codes = unpack(relatives(radius, 6000))
+    dice = np.random.default_rng(radius)
+    rows = np.zeros((40, 3), dtype=np.int64)
+    rows[:, 1:] = np.sort(dice.integers(0, 6001, (40, 2)), axis=1)
+    rows[:4, 1:] = [(0, 6000), (1023, 1025), (4095, 4097), (7, 7)]
+    columns, some = codes[:, 0].T.copy(), codes[dice.integers(0, 6000, 40)]
+    found = [way(columns, some, rows, radius) for way in (compiled.compare, neighbours.compare)]
+    by_numba, by_numpy = (hits[np.lexsort((hits[:, 1], hits[:, 0]))] for hits in found)
+    assert by_numba.tolist() == by_numpy.tolist()
+    assert len(by_numpy) == (rows[:, 2] - rows[:, 1]).sum() or radius < 192
+    assert radius < 16 or len(by_numpy)
+
+
+@relaxed
+@given(seed=st.integers(0, 2**32), radius=st.integers(0, 192))
+def test_join_is_what_faiss_finds(seed: int, radius: int) -> None:
+    family = relatives(seed, 40)
+    turned = np.frombuffer(b"".join(one.codes for one in family), dtype=np.uint8).reshape(-1, ORIENTATIONS, CODE)
+    faiss.omp_set_num_threads(1)
+    index = faiss.IndexBinaryFlat(8 * CODE)
+    index.add(np.ascontiguousarray(turned[:, 0]))
+    ends, distances, olders = index.range_search(turned.reshape(-1, CODE), radius + 1)  # below, and not at most
+    best: dict[tuple[int, int], tuple[int, int]] = {}
+    for query, (start, end) in enumerate(pairwise(ends.tolist())):
+        newer, orientation = divmod(query, ORIENTATIONS)
+        for older, distance in zip(olders[start:end].tolist(), distances[start:end].tolist(), strict=True):
+            if older < newer:
+                best[newer, older] = min((int(distance), orientation), best.get((newer, older), (193, 0)))
+    assert list(join(family, radius)) == [Neighbour(older, newer, *best[newer, older]) for newer, older in sorted(best)]
+
+
+@relaxed
+@given(seed=st.integers(0, 2**32), radius=st.integers(0, 192), size=st.integers(0, 30))
+def test_join_is_the_index_filled_at_once(seed: int, radius: int, size: int) -> None:
+    family = with_equals(seed, size)
+    assert list(join(family, radius)) == Index(radius).add(family)
+
+
+@pytest.mark.parametrize("size", [255, 256, 257, 511, 513, 1200])
+def test_blocks_have_no_borders(size: int) -> None:
+    family = relatives(size, size)
+    found = list(join(family, 75))
+    assert set(found) == brute_force(family, 75)
+    assert found == sorted(found, key=lambda pair: (pair.newer, pair.older))
+
+
+def test_join_goes_on_while_it_is_taken() -> None:
+    told: list[tuple[int, int | None]] = []
+    pairs = join(relatives(3, 5000), 40, lambda done, total: told.append((done, total)))
+    assert told == []
+    next(pairs)
+    assert told == [(256, 5000)]
+    assert len(list(pairs)) > 1000
+    assert [done for done, _ in told] == [*range(256, 5000, 256), 5000]
+
+
+def test_nobody_has_to_take_the_rest() -> None:
+    pairs = join(relatives(3, 5000), 40)
+    first = next(pairs)
+    del pairs
+    assert first == Index(40).add(relatives(3, 256))[0]
+
+
+# --- equal fingerprints
+
+
+def with_equals(seed: int, count: int) -> list[Fingerprint]:
+    """Relatives, many of them met again later."""
+    dice = random.Random(seed)
+    family = relatives(seed, count)
+    return [one if dice.random() < 0.5 else family[dice.randrange(place + 1)] for place, one in enumerate(family)]
+
+
+def groups(count: int, pairs: Iterable[Neighbour]) -> dict[str, str]:
+    return close_groups(map(str, range(count)), [(str(pair.older), str(pair.newer)) for pair in pairs])
+
+
+@relaxed
+@given(seed=st.integers(0, 2**32), radius=st.integers(0, 192), size=st.integers(0, 30))
+def test_equals_are_told_by_their_first(seed: int, radius: int, size: int) -> None:
+    family = with_equals(seed, size)
+    found = Index(radius).add(family)
+    everything = brute_force(family, radius)
+    first = [family.index(one) for one in family]
+    assert set(found) <= everything
+    assert len(set(found)) == len(found)
+    assert groups(size, found) == groups(size, everything)
+    # Nobody is paired with a later equal; every later equal is paired with the first; the first have all their pairs.
+    assert all(first[pair.older] == pair.older for pair in found)
+    assert {pair for pair in found if first[pair.newer] == pair.older} == {
+        Neighbour(first[place], place, 0, 0) for place in range(size) if first[place] != place
+    }
+    assert {pair for pair in found if first[pair.newer] == pair.newer} == {
+        pair for pair in everything if first[pair.older] == pair.older and first[pair.newer] == pair.newer
+    }
+
+
+def test_a_later_equal_is_compared_with_what_came_between() -> None:
+    """The first is not near to what came next, as it is; that is near to the turned second."""
+    twice = fingerprint([0, 2**100 - 1, *[2**192 - 1] * 6])
+    between_them = fingerprint([2**100 - 1, *[2**192 - 1] * 7])
+    assert Index(9).add([twice, between_them, twice, twice]) == [
+        Neighbour(0, 2, 0, 0),
+        Neighbour(1, 2, 0, 1),
+        Neighbour(0, 3, 0, 0),
+    ]
+
+
+def test_equal_placeholders_cost_nothing() -> None:
+    """To compare 200,000 with each other takes 20 seconds of a processor where it is quickest."""
+    placeholder, *others = relatives(5, 40)
+    began = time.process_time()
+    found = list(join([*others, *[placeholder] * 200_000], 16))
+    assert time.process_time() - began < 10
+    assert found[-199_999:] == [Neighbour(39, place, 0, 0) for place in range(40, 200_039)]
+
+
+# --- what need not be compared, and one set against another
+
+
+@relaxed
+@given(seed=st.integers(0, 2**32), radius=st.integers(0, 192), held=st.integers(0, 20), added=st.integers(0, 20))
+def test_what_is_held_is_not_compared_again(seed: int, radius: int, held: int, added: int) -> None:
+    family = with_equals(seed, held + added)
+    index = Index(radius)
+    index.hold(family[:held])
+    assert len(index) == held
+    found = index.add(family[held:])
+    assert found == [pair for pair in Index(radius).add(family) if pair.newer >= held]
+
+
+@relaxed
+@given(seed=st.integers(0, 2**32), radius=st.integers(0, 192), size=st.integers(0, 30), others=st.integers(0, 30))
+def test_one_set_against_another_is_the_brute_force(seed: int, radius: int, size: int, others: int) -> None:
+    family = with_equals(seed, size + others)
+    protected, batch = family[:others], family[others:]
+    # Each of the batch alone after all of the others; the first of equal others stands for them.
+    expected = [
+        Neighbour(pair.older, place, pair.distance, pair.orientation)
+        for place, one in enumerate(batch)
+        for pair in sorted(brute_force([*protected, one], radius))
+        if pair.newer == others and protected.index(protected[pair.older]) == pair.older
+    ]
+    assert list(between(batch, protected, radius)) == expected
+
+
+def test_one_set_against_another_in_many_blocks() -> None:
+    family = relatives(11, 1600)
+    batch, others = [*family[900:], *family[900:]], family[:900]
+    told: list[tuple[int, int | None]] = []
+    found = list(between(batch, others, 70, lambda done, total: told.append((done, total))))
+    expected = [pair for pair in Index(70).add(family) if pair.older < 900 <= pair.newer]
+    assert found == [pair._replace(newer=pair.newer - shift) for shift in (900, 200) for pair in expected]
+    assert told == [(256, 700), (512, 700), (700, 700)]
+
+
+# --- order
+
+
+def pictures(seed: int, count: int) -> list[Fingerprint]:
+    """Fingerprints whose orientations undo each other, as those of pictures do: the order of two makes no difference.
+
+    Turning is a change of fixed bits here, of 3 such changes and what they make together.
+    """
+    dice = random.Random(seed)
+    one, two, four = (dice.getrandbits(8 * CODE) for _ in range(3))
+    turns = [one * (o & 1) ^ two * (o >> 1 & 1) ^ four * (o >> 2) for o in range(ORIENTATIONS)]
+    uprights: list[int] = []
+    for number in range(count):
+        upright = dice.getrandbits(8 * CODE)
+        if number % 3:
+            changed = sum(1 << bit for bit in dice.sample(range(8 * CODE), dice.randrange(50)))
+            upright = dice.choice(uprights) ^ dice.choice(turns) ^ dice.choice((0, changed))
+        uprights.append(upright)
+    return [fingerprint([upright ^ turn for turn in turns]) for upright in uprights]
+
+
+@relaxed
+@given(seed=st.integers(0, 2**32), radius=st.integers(0, 100), size=st.integers(0, 30))
+def test_order_makes_no_difference(seed: int, radius: int, size: int) -> None:
+    family = pictures(seed, size)
+    order = random.Random(seed).sample(range(size), size)
+    straight, mixed = list(join(family, radius)), list(join([family[place] for place in order], radius))
+    back = [pair._replace(older=order[pair.older], newer=order[pair.newer]) for pair in mixed]
+    assert groups(size, back) == groups(size, straight)
+    if all(one != other for one, other in combinations(family, 2)):
+        assert {(frozenset(pair[:2]), *pair[2:]) for pair in back} == {
+            (frozenset(pair[:2]), *pair[2:]) for pair in straight
+        }
