@@ -57,7 +57,7 @@ class Intake:
         self._catalog = catalog
         self._store = store
         self._comparer = Comparer()
-        self._comparer.add(current_fingerprints(catalog, store))
+        self._comparer.hold(current_fingerprints(catalog, store))
 
     def settle(self, arrivals: Sequence[Arrival], query: str) -> Taken:
         """Record arrivals of one query: pictures in the store, images and skips in the catalog."""

@@ -26,10 +26,16 @@ class Comparer:
         self._index = Index(GROUP_RADIUS)
         self._seen: list[tuple[str, float]] = []
 
+    def hold(self, batch: Sequence[tuple[str, Fingerprint]]) -> None:
+        """Take (key, fingerprint) in whose pairs are known."""
+        self._index.hold(self._textured(batch))
+
     def add(self, batch: Sequence[tuple[str, Fingerprint]]) -> list[Pair]:
-        """Take (key, fingerprint) in; return the pairs of each with all before it, the batch included."""
-        textured = [(key, print_) for key, print_ in batch if print_.texture >= PLAIN_TEXTURE]
-        self._seen += [(key, print_.texture) for key, print_ in textured]
+        """Take (key, fingerprint) in; return the pairs of each with all before it, the batch included.
+
+        Of equal fingerprints the later ones are paired with the first, which stands for them (see `equals`).
+        """
+        found = self._index.add(self._textured(batch))
         return [
             Pair(
                 older=self._seen[older][0],
@@ -38,8 +44,13 @@ class Comparer:
                 orientation=orientation,
                 twins=distance <= TWIN_RADIUS and min(self._seen[older][1], self._seen[newer][1]) >= TWIN_TEXTURE,
             )
-            for older, newer, distance, orientation in self._index.add([print_ for _, print_ in textured])
+            for older, newer, distance, orientation in found
         ]
+
+    def _textured(self, batch: Sequence[tuple[str, Fingerprint]]) -> list[Fingerprint]:
+        textured = [(key, print_) for key, print_ in batch if print_.texture >= PLAIN_TEXTURE]
+        self._seen += [(key, print_.texture) for key, print_ in textured]
+        return [print_ for _, print_ in textured]
 
 
 def close_groups(keys: Iterable[str], edges: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -74,29 +85,47 @@ def label_of(held: Held) -> str:
     return held.category if held.role is Role.KNOWN else ""
 
 
-def choose_keepers(images: Mapping[str, Held], pairs: Iterable[Pair]) -> list[Drop]:
+def equals(keys: Iterable[str], pairs: Iterable[Pair]) -> dict[str, str]:
+    """Map each key to one that stands for all twins with the same 192 bits: what twins one of them twins them all."""
+    return close_groups(
+        keys, ((pair.older, pair.newer) for pair in pairs if pair.twins and pair.distance == pair.orientation == 0)
+    )
+
+
+def _twins_of(alike: Mapping[str, str], pairs: Iterable[Pair]) -> dict[str, dict[str, int]]:
+    """Distances of those that stand for equals to their twins, themselves included."""
+    twins: dict[str, dict[str, int]] = {}
+    for pair in pairs:
+        if pair.twins:
+            for one, other in ((alike[pair.older], alike[pair.newer]), (alike[pair.newer], alike[pair.older])):
+                near = twins.setdefault(one, {one: 0})
+                near[other] = min(pair.distance, near.get(other, pair.distance))
+    return twins
+
+
+def choose_keepers(images: Mapping[str, Held], pairs: Sequence[Pair]) -> list[Drop]:
     """Choose the copies that are not used: each of them is itself a twin of its keeper, never of a chain.
 
     Only images of one label and role replace each other; twins across labels or roles are conflicts. The better image
     comes first: more pixels, then more bytes, then the one held longer (the order of `images`).
     """
     age = {sha: place for place, sha in enumerate(images)}
-    twins: dict[str, list[tuple[str, int]]] = {}
-    for pair in pairs:
-        one, other = images[pair.older], images[pair.newer]
-        if pair.twins and one.role is other.role and label_of(one) == label_of(other):
-            twins.setdefault(pair.older, []).append((pair.newer, pair.distance))
-            twins.setdefault(pair.newer, []).append((pair.older, pair.distance))
+    alike = equals(images, pairs)
+    members: dict[tuple[str, Role, str], list[str]] = {}
+    for sha, held in images.items():
+        members.setdefault((alike[sha], held.role, label_of(held)), []).append(sha)
+    twins = _twins_of(alike, pairs)
 
     def worth(sha: str) -> tuple[int, int, int]:
         image = images[sha].image
         return (-image.width * image.height, -image.size, age[sha])
 
     drops: dict[str, Drop] = {}
-    for sha in sorted(twins, key=worth):
+    for sha in sorted((sha for sha in images if alike[sha] in twins), key=worth):
         if sha in drops:
             continue
-        for copy, distance in twins[sha]:
-            if copy not in drops:
-                drops[copy] = Drop(copy, sha, distance)
+        for other, distance in twins[alike[sha]].items():
+            for copy in members.get((other, images[sha].role, label_of(images[sha])), ()):
+                if copy != sha and copy not in drops:
+                    drops[copy] = Drop(copy, sha, distance)
     return [drops[sha] for sha in images if sha in drops]

@@ -1,7 +1,7 @@
 """Copies are found and look-alikes are not called copies; the best copy is kept, and only ever for its own copies."""
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
 from itertools import combinations, pairwise
 
@@ -173,7 +173,7 @@ def twins(*names: str, distance: int = 3) -> list[Pair]:
     return [Pair(older, newer, distance, 0, twins=True) for older, newer in zip(names[::2], names[1::2], strict=True)]
 
 
-def dropped(images: Iterable[Held], pairs: Iterable[Pair]) -> dict[str, str]:
+def dropped(images: Iterable[Held], pairs: Sequence[Pair]) -> dict[str, str]:
     drops = choose_keepers({one.image.sha256: one for one in images}, pairs)
     return {drop.sha256: drop.keeper for drop in drops}
 
@@ -217,7 +217,7 @@ def test_each_dropped_copy_has_a_better_twin_that_is_kept(seed: int) -> None:
         for name in names
     }
     pairs = [
-        Pair(one, other, dice.randint(0, 32), 0, twins=dice.random() < 0.7)
+        Pair(one, other, dice.randint(1, 32), 0, twins=dice.random() < 0.7)
         for one, other in combinations(names, 2)
         if dice.random() < 0.4
     ]
@@ -239,6 +239,37 @@ def test_each_dropped_copy_has_a_better_twin_that_is_kept(seed: int) -> None:
         assert worth(drop.keeper) > worth(name)
     for edge in edges:
         assert edge & drops.keys(), f"{edge}: two copies, both kept"
+
+
+@pytest.mark.parametrize("best", range(4))
+def test_the_first_of_equals_stands_for_all_of_them(best: int) -> None:
+    """Whichever is the best of three equals and of what twins the first of them, it alone is kept."""
+    pairs = [
+        Pair("a", "b", 0, 0, twins=True),
+        Pair("a", "c", 0, 0, twins=True),
+        Pair("a", "d", 9, 2, twins=True),
+    ]
+    images = {name: held(name, size=9 if number == best else 5) for number, name in enumerate("abcd")}
+    keeper = "abcd"[best]
+    assert choose_keepers(images, pairs) == [
+        Drop(name, keeper, 9 if "d" in {name, keeper} else 0) for name in "abcd" if name != keeper
+    ]
+
+
+def test_equals_under_two_labels_replace_each_other_under_each() -> None:
+    images = [held("a"), *(held(name, category="street", role=Role.UNKNOWN) for name in "bc")]
+    assert dropped(images, [Pair("a", name, 0, 0, twins=True) for name in "bc"]) == {"c": "b"}
+
+
+def test_what_is_held_finds_what_comes() -> None:
+    family = [(str(number), Fingerprint(bytes([number]) * 192, 9.0)) for number in (1, 1, 3)]
+    comparer = Comparer()
+    comparer.hold(family[:2])
+    assert (
+        comparer.add(family[2:])
+        == [pair for pair in Comparer().add(family) if pair.newer == "3"]
+        == [Pair("1", "3", 24, 0, twins=False)]
+    )
 
 
 @pytest.mark.parametrize(
