@@ -1,22 +1,26 @@
 """Pictures that stay where they are: those of a folder or an archive, read, checked and fingerprinted."""
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from negbuild.fingerprint import Grids, fingerprints, grids
+from negbuild.alignment import Look, look
+from negbuild.errors import NegbuildError
+from negbuild.fingerprint import fingerprints, grids
 from negbuild.manners import Manners
-from negbuild.model import Candidate, Fingerprint, Image, Progress, Search, Skip, SkipReason, no_progress
-from negbuild.picture import Limits, inspect
-from negbuild.source import Source, find_source
+from negbuild.model import Candidate, Fingerprint, Progress, Search, Skip, SkipReason, no_progress
+from negbuild.picture import Inspection, Limits, inspect
+from negbuild.source import find_source
 from negbuild.web import Web
 
 _BATCH = 256
 _ANY_SIZE = Limits(min_side=1, first_frame=True)
+_FOLDER = find_source("folder")
 
 
 @dataclass(slots=True)
@@ -29,37 +33,55 @@ class Album:
     names: dict[str, list[str]] = field(default_factory=dict)
     prints: list[tuple[str, Fingerprint]] = field(default_factory=list)
     skips: dict[str, Skip] = field(default_factory=dict)
+    _files: dict[str, Candidate] = field(default_factory=dict)
+
+    def look_of(self, sha256: str) -> Look:
+        """Read one of the pictures again, for confirmation; raises NegbuildError where it has changed since."""
+        found = _inspected(self._files[sha256])
+        if isinstance(found, Skip) or found.image.sha256 != sha256:
+            raise NegbuildError(f"{self.names[sha256][0]}: has changed while it was looked at; run the command again")
+        return look(found.thumbnail)
+
+    def take(self, name: str, candidate: Candidate, found: Inspection | Skip) -> bool:
+        """Note one file; return whether its bytes are new."""
+        if isinstance(found, Skip):
+            self.skips[name] = found
+            return False
+        sha256 = found.image.sha256
+        new = sha256 not in self.names
+        self.names.setdefault(sha256, []).append(name)
+        self._files.setdefault(sha256, candidate)
+        return new
 
 
 def read_album(path: Path, progress: Progress = no_progress) -> Album:
     """Read every picture of a folder or archive, without changing anything; raises UsageError where there is none."""
-    album, folder = Album(), find_source("folder")
-    with closing(Web(Manners())) as web, ThreadPoolExecutor(os.cpu_count()) as threads:
-        candidates = folder.search(Search(path=path), web)  # nothing is asked: they lie here
+    album, place = Album(), path.resolve()
+    with _candidates(path) as candidates, ThreadPoolExecutor(os.cpu_count()) as threads:
         while batch := list(islice(candidates, _BATCH)):
-            looked_at = list(threads.map(lambda candidate: _look_at(folder, candidate), batch))
-            new: dict[str, Grids] = {}
-            for candidate, found in zip(batch, looked_at, strict=True):
-                name = _name(candidate, path.resolve())
-                if isinstance(found, Skip):
-                    album.skips[name] = found
-                    continue
-                image, reduced = found
-                if image.sha256 not in album.names:
-                    new[image.sha256] = reduced
-                album.names.setdefault(image.sha256, []).append(name)
-            album.prints += zip(new, fingerprints(list(new.values())), strict=True)
+            new = [
+                (found.image.sha256, grids(found.thumbnail))
+                for candidate, found in zip(batch, threads.map(_inspected, batch), strict=True)
+                if album.take(_name(candidate, place), candidate, found) and isinstance(found, Inspection)
+            ]
+            prints = fingerprints([reduced for _, reduced in new])
+            album.prints += [(sha256, print_) for (sha256, _), print_ in zip(new, prints, strict=True)]
             progress(sum(map(len, album.names.values())), None)
     return album
 
 
-def _look_at(folder: Source, candidate: Candidate) -> tuple[Image, Grids] | Skip:
-    assert folder.read is not None
+@contextmanager
+def _candidates(path: Path) -> Iterator[Iterator[Candidate]]:
+    with closing(Web(Manners())) as web:  # of which nothing is asked: they lie here
+        yield _FOLDER.search(Search(path=path), web)
+
+
+def _inspected(candidate: Candidate) -> Inspection | Skip:
+    assert _FOLDER.read is not None
     try:
-        found = inspect(folder.read(candidate, _ANY_SIZE.max_bytes), _ANY_SIZE)
+        return inspect(_FOLDER.read(candidate, _ANY_SIZE.max_bytes), _ANY_SIZE)
     except OSError as error:
         return Skip(SkipReason.UNREADABLE, error.strerror or str(error))
-    return found if isinstance(found, Skip) else (found.image, grids(found.thumbnail))
 
 
 def _name(candidate: Candidate, place: Path) -> str:

@@ -5,7 +5,7 @@ Every method is one transaction: a kill at any moment leaves the catalog before 
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import astuple, fields
+from dataclasses import fields
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,11 @@ from typing import Any
 from negbuild.addresses import address_key, host_of
 from negbuild.database import Database, Layout
 from negbuild.errors import UsageError
+from negbuild.likeness import Likeness
 from negbuild.model import (
     Candidate,
     Count,
-    Drop,
     Earlier,
-    Fingerprint,
     Held,
     Image,
     Pair,
@@ -48,7 +47,7 @@ _origin = attrgetter(*_ORIGIN)
 _record = attrgetter(*(field.name for field in fields(Image)))
 
 
-class Catalog:
+class Catalog(Likeness):
     """The rows of a workspace; open it with `Workspace.reading` or `Workspace.writing`."""
 
     def __init__(self, path: Path) -> None:
@@ -56,8 +55,7 @@ class Catalog:
 
         Raises CatalogError where it is damaged, not negbuild's, or written by a newer negbuild.
         """
-        self._file = Database(path, _LAYOUT)
-        self.close = self._file.close
+        super().__init__(Database(path, _LAYOUT))
 
     def categories(self) -> dict[str, Role]:
         """All categories and their roles, by name."""
@@ -111,7 +109,7 @@ class Catalog:
             self._file.run(
                 _DONE, ((one.candidate.source, one.candidate.source_id, one.candidate.category) for one in batch)
             )
-            self._file.run("INSERT INTO pairs VALUES (?, ?, ?, ?, ?)", map(astuple, pairs))
+            self._write_pairs(pairs)
 
     def expect(self, batch: Iterable[Candidate], query: str) -> None:
         """Write candidates that were named and will be tried."""
@@ -218,41 +216,6 @@ class Catalog:
             "SELECT DISTINCT sha256, CASE page WHEN '' THEN url ELSE page END AS place "
             "FROM candidates WHERE sha256 IS NOT NULL ORDER BY sha256, place",
         )
-
-    def fingerprints(self, version: str) -> list[tuple[str, Fingerprint]]:
-        """Fingerprints of one version, in the order the images came."""
-        return self._file.read(
-            lambda sha256, codes, texture: (sha256, Fingerprint(codes, texture)),
-            "SELECT sha256, codes, texture FROM images JOIN fingerprints USING (sha256) WHERE version = ? "
-            "ORDER BY images.rowid",
-            version,
-        )
-
-    def renew_fingerprints(self, batch: Iterable[tuple[str, Fingerprint]], pairs: Iterable[Pair], version: str) -> None:
-        """Write all fingerprints and pairs anew."""
-        values = [(sha256, version, print_.codes, print_.texture) for sha256, print_ in batch]
-        with self._file.transaction():
-            self._file.run("DELETE FROM fingerprints")
-            self._file.run("DELETE FROM pairs")
-            self._file.run("INSERT INTO fingerprints VALUES (?, ?, ?, ?)", values)
-            self._file.run("INSERT INTO pairs VALUES (?, ?, ?, ?, ?)", map(astuple, pairs))
-
-    def pairs(self) -> list[Pair]:
-        """All pairs of images that look alike."""
-        return self._file.read(
-            lambda older, newer, distance, orientation, twins: Pair(older, newer, distance, orientation, twins == 1),
-            "SELECT older, newer, distance, orientation, twins FROM pairs ORDER BY older, newer",
-        )
-
-    def drops(self) -> list[Drop]:
-        """Return the copies that are set aside."""
-        return self._file.read(Drop, "SELECT sha256, keeper, distance FROM drops ORDER BY sha256")
-
-    def replace_drops(self, drops: Iterable[Drop]) -> None:
-        """Set these copies aside, and no others."""
-        with self._file.transaction():
-            self._file.run("DELETE FROM drops")
-            self._file.run("INSERT INTO drops VALUES (?, ?, ?)", map(astuple, drops))
 
     def assignments(self) -> dict[str, Split]:
         """Where the last plan put each image."""

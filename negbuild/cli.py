@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from negbuild import __version__, options, show
+from negbuild import __version__, options, show, show_copies
 from negbuild.errors import NegbuildError, SourceError, VerificationFailed
 from negbuild.model import Role, Search
 
@@ -283,7 +283,7 @@ def dedup(path: Path | None, workspace: "Workspace", *, listed: bool, undo: bool
 
         with options.progress_bar(f"reading {path}") as progress:
             found = audit(path, progress=progress)
-        _show(found, show.audit_lines(found, str(path), whole=listed), as_json=as_json)
+        _show(found, show_copies.audit_lines(found, str(path), whole=listed), as_json=as_json)
         return
     from negbuild.stages import dedup as stage
 
@@ -291,8 +291,9 @@ def dedup(path: Path | None, workspace: "Workspace", *, listed: bool, undo: bool
         number = stage.undo(workspace)
         _print(f"{number:,} copies put back; `negbuild dedup` sets them aside again")
         return
-    result = stage.dedup(workspace)
-    _show(result, show.dedup_lines(result, whole=listed), as_json=as_json, then="negbuild split")
+    with options.progress_bar("comparing") as progress:
+        result = stage.dedup(workspace, progress=progress)
+    _show(result, show_copies.dedup_lines(result, whole=listed), as_json=as_json, then="negbuild split")
 
 
 @cli.command()

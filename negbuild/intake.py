@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from PIL.Image import Image as Thumbnail
+
 from negbuild.catalog import Catalog
 from negbuild.errors import NegbuildError
 from negbuild.fingerprint import VERSION, Grids, fingerprints, grids
@@ -35,12 +37,17 @@ def current_fingerprints(catalog: Catalog, store: Store) -> list[tuple[str, Fing
         return present
     made: list[tuple[str, Fingerprint]] = []
     for sha256, held in images.items():
-        inspected = inspect(store.read(held.image), _NO_LIMITS)
-        if isinstance(inspected, Skip):
-            raise NegbuildError(f"picture {sha256}: is damaged in the store; put images/ back from a copy")
-        made.append((sha256, fingerprints([grids(inspected.thumbnail)])[0]))
+        made.append((sha256, fingerprints([grids(held_thumbnail(store, held.image))])[0]))
     catalog.renew_fingerprints(made, Comparer().add(made), VERSION)
     return made
+
+
+def held_thumbnail(store: Store, image: Image) -> Thumbnail:
+    """Grey thumbnail of an image that is held; raises NegbuildError where it is damaged since."""
+    inspected = inspect(store.read(image), _NO_LIMITS)
+    if isinstance(inspected, Skip):
+        raise NegbuildError(f"picture {image.sha256}: is damaged in the store; put images/ back from a copy")
+    return inspected.thumbnail
 
 
 class Taken(NamedTuple):

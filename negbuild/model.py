@@ -192,7 +192,9 @@ class Pair:
     """Two images that look alike: the one held first, the later one, and how far apart they are.
 
     `distance` counts differing bits of 192 in the best of the 8 orientations; `orientation` is its index in
-    `fingerprint.ORIENTATIONS`, applied to the later image; `twins` says that the two are copies of each other.
+    `fingerprint.ORIENTATIONS`, applied to the later image; `twins` says that the two are copies of each other. `reason`
+    says what told that, and is empty as long as only fingerprints did; `alignment` is where a place of the older image
+    lies in the later one, both in fractions of their sides: 2 x 3 numbers of an affine map, as JSON.
     """
 
     older: str
@@ -200,6 +202,8 @@ class Pair:
     distance: int
     orientation: int
     twins: bool
+    reason: str = ""
+    alignment: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from negbuild.catalog import Catalog
+from negbuild.confirmation import confirm_copies
 from negbuild.errors import UsageError
-from negbuild.intake import current_fingerprints
 from negbuild.model import Held, Pair, Role
 from negbuild.plan import Item, Omission, Plan, Shares, plan_split
 from negbuild.store import Store
@@ -41,7 +41,7 @@ def plan_workspace(catalog: Catalog, store: Store, ratio: Shares, seed: int, uns
     cannot be.
     """
     _check_unseen(catalog.categories(), unseen)
-    current_fingerprints(catalog, store)
+    confirm_copies(catalog, store)
     held = catalog.images(unseen)
     groups = group_images(catalog, held)
     left_out = _conflicting(catalog, held) | _spare(catalog, held)

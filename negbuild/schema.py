@@ -124,7 +124,32 @@ def m002_states(run: Run) -> None:
         run(statement)
 
 
-MIGRATIONS: tuple[Callable[[Run], None], ...] = (m001_initial, m002_states)
+CONFIRMATION = """\
+-- Why the two are twins or are not, and where a place of the older one lies in the newer one: 2 x 3 numbers, JSON.
+ALTER TABLE pairs ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+ALTER TABLE pairs ADD COLUMN alignment TEXT NOT NULL DEFAULT '';
+
+-- Images whose pairs with all that came before were looked at pixel by pixel.
+CREATE TABLE confirmed (
+    sha256 TEXT PRIMARY KEY REFERENCES images (sha256),
+    version TEXT NOT NULL             -- alignment.VERSION
+) STRICT;
+
+-- How many pairs were looked at and are of other content, by distance in bits of 192.
+CREATE TABLE refused (
+    distance INTEGER PRIMARY KEY,
+    number INTEGER NOT NULL
+) STRICT;
+"""
+
+
+def m003_confirmation(run: Run) -> None:
+    """Add what came of looking at pairs pixel by pixel."""
+    for statement in CONFIRMATION.split(";\n"):
+        run(statement)
+
+
+MIGRATIONS: tuple[Callable[[Run], None], ...] = (m001_initial, m002_states, m003_confirmation)
 """In order; the number of those applied is the file's `user_version`."""
 
 CALLS = """\

@@ -11,16 +11,15 @@ from negbuild.model import Role, SkipReason, Split
 
 if TYPE_CHECKING:  # the stages import numpy and Pillow, and `--help` needs neither
     from negbuild.proof import Certificate
-    from negbuild.stages.audit import AuditResult, Twins
     from negbuild.stages.crawl import CrawlResult, Preview, RetryResult
-    from negbuild.stages.dedup import DedupResult
     from negbuild.stages.sources import SourceState
     from negbuild.stages.split import SplitCount, SplitResult
     from negbuild.stages.status import StatusResult
     from negbuild.stages.verify import VerifyResult
 
 _MOST_PROBLEMS = 5
-_SHOWN = 10
+SHOWN = 10
+"""Lines of a list that are shown, where nobody wants all of it."""
 
 Text = TypeVar("Text", bound=str)
 
@@ -35,9 +34,9 @@ def crawl_lines(result: "CrawlResult", subject: str, role: Role) -> list[str]:
     skipped = sum(result.skips.values())
     names = sorted(set(result.categories.values()))
     where = f"category {names[0]}" if len(names) == 1 else f"{len(names)} categories"
-    copies = f", and {_count(result.copies, 'copy', 'copies')} of pictures held" if result.copies else ""
+    copies = f", and {counted(result.copies, 'copy', 'copies')} of pictures held" if result.copies else ""
     lines = [
-        f"{subject}: {_count(result.unique, 'unique picture')} in {where} ({role}), {result.new:,} of them new{copies}"
+        f"{subject}: {counted(result.unique, 'unique picture')} in {where} ({role}), {result.new:,} of them new{copies}"
     ]
     if skipped:
         lines.append(f"skipped {skipped:,}: {reasons(result.skips)}")
@@ -63,8 +62,8 @@ def crawl_notes(result: "CrawlResult", root: Path) -> list[str]:
 def retry_lines(result: "RetryResult") -> list[str]:
     """Say what trying again brought."""
     lines = [
-        f"tried {result.tried:,} again: {_count(result.new, 'unique picture')}"
-        + (f", and {_count(result.copies, 'copy', 'copies')} of pictures held" if result.copies else "")
+        f"tried {result.tried:,} again: {counted(result.new, 'unique picture')}"
+        + (f", and {counted(result.copies, 'copy', 'copies')} of pictures held" if result.copies else "")
     ]
     if result.failed:
         lines.append(f"still failing for now: {reasons(result.failed)}")
@@ -78,10 +77,10 @@ def preview_lines(result: "Preview", subject: str, *, urls_only: bool) -> list[s
     """Say what a crawl would fetch, or list the addresses alone."""
     if urls_only:
         return [candidate.url for candidate in result.candidates]
-    lines = [f"{subject}: would try {_count(len(result.candidates), 'candidate')}, {result.known:,} were tried before"]
+    lines = [f"{subject}: would try {counted(len(result.candidates), 'candidate')}, {result.known:,} were tried before"]
     if result.skips:
         lines.append(f"would leave out {sum(result.skips.values()):,}: {reasons(result.skips)}")
-    rows = [(one.title[:40] or one.source_id[:40], one.license, one.url) for one in result.candidates[:_SHOWN]]
+    rows = [(one.title[:40] or one.source_id[:40], one.license, one.url) for one in result.candidates[:SHOWN]]
     return lines + (["", *table(("title", "licence", "address"), rows)] if rows else [])
 
 
@@ -127,55 +126,6 @@ def status_lines(result: "StatusResult") -> list[str]:
     return lines
 
 
-def audit_lines(result: "AuditResult", subject: str, *, whole: bool) -> list[str]:
-    """Say which pictures of a folder are copies of each other, leaks between splits first."""
-    lines = [f"{subject}: {_count(result.pictures, 'picture')}, {_count(len(result.twins), 'pair')} of twins"]
-    if result.splits:
-        leaks = [pair for pair in result.twins if pair.leak]
-        counts = ", ".join(
-            f"{result.leaked.get(split, 0):,} of {number:,} in {split}" for split, number in result.splits.items()
-        )
-        lines.append(f"leaks: {_count(len(leaks), 'pair')} across splits; pictures with a twin in another: {counts}")
-    if disputed := sum(pair.disputed for pair in result.twins):
-        lines.append(f"labels: {_count(disputed, 'pair')} of twins in folders of different names")
-    if result.plain:
-        lines.append(f"{_count(result.plain, 'picture')} with too little in them to compare: only equal bytes count")
-    if result.skips:
-        lines.append(f"not compared {sum(result.skips.values()):,}: {reasons(result.skips)}")
-    first = sorted(result.twins, key=lambda pair: (not pair.leak, not pair.disputed))
-    shown = first if whole else first[:_SHOWN]
-    lines += [f"  {pair.other} = {pair.one} ({_twin_note(pair)})" for pair in shown]
-    if len(first) > len(shown):
-        lines.append(f"  and {len(first) - len(shown):,} more; add --list for all")
-    return lines
-
-
-def _twin_note(pair: "Twins") -> str:
-    notes = ["" if pair.orientation == "as is" else pair.orientation, f"{pair.distance} bits apart", "leak" * pair.leak]
-    return ", ".join([note for note in notes if note] + ["other label"] * pair.disputed)
-
-
-def dedup_lines(result: "DedupResult", *, whole: bool = False) -> list[str]:
-    """Say which copies were found, each of them if the `whole` is wanted."""
-    lines = [
-        (
-            f"{_count(result.images, 'picture')}: {_count(result.twins, 'pair')} of twins, "
-            f"{_count(len(result.dropped), 'copy', 'copies')} set aside, the best of each kept; nothing is deleted"
-        ),
-        f"{_count(result.groups, 'group')} of look-alikes, which a split never divides",
-    ]
-    if result.plain:
-        lines.append(f"{_count(result.plain, 'picture')} with too little in them to compare: only equal bytes count")
-    if result.conflicts:
-        lines.append(
-            f"{_count(result.conflicts, 'conflict')}: copies with different labels; splits use the known one or none"
-        )
-    if whole:
-        rows = [(one.sha256[:12], one.keeper[:12], str(one.distance)) for one in result.dropped]
-        lines += ["", *table(("copy", "kept", "bits apart"), rows)]
-    return lines
-
-
 def split_lines(result: "SplitResult") -> list[str]:
     """Draw the tree with its numbers, and say what was left out and what is proven."""
     folders: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
@@ -196,7 +146,7 @@ def split_lines(result: "SplitResult") -> list[str]:
         left_out = (f"{number:,} ({why})" for why, number in sorted(result.omitted.items()))
         lines.append(f"left out: {', '.join(left_out)}")
     if result.moves:
-        lines.append(f"moved to a stricter split: {_count(len(result.moves), 'picture')}")
+        lines.append(f"moved to a stricter split: {counted(len(result.moves), 'picture')}")
     if Split.UNSEEN not in folders:
         lines.append("no unseen category: nothing measures what the classifier does with things it never saw")
     return [*lines, certificate_line(result.certificate)]
@@ -284,5 +234,6 @@ def _cell(text: str, width: int) -> str:
     return text.rjust(width) if text.replace(",", "").isdigit() or text == "-" else text.ljust(width)
 
 
-def _count(number: int, one: str, many: str = "") -> str:
+def counted(number: int, one: str, many: str = "") -> str:
+    """Write a number with what it counts, in the singular or plural."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

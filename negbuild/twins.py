@@ -1,22 +1,33 @@
 """Which images are copies of each other, which belong together, and which copy is kept. Pure functions.
 
-Two lines are drawn through the distance of fingerprints (192 bits, the best of 8 orientations). Up to `TWIN_RADIUS`
-two images are twins: copies, of which one is enough. Up to `GROUP_RADIUS` they look alike: both are kept, and a split
-never divides them, so that the re-encoded files of a dataset keep a wide margin to the twin line. On photographs,
-copies end near 12 to 20 bits and unrelated ones seldom come below 32. Pictures with little texture (sky, walls) have
-few bits that mean anything: below `TWIN_TEXTURE` nothing is called a twin, below `PLAIN_TEXTURE` nothing is compared
-and only equal bytes are the same picture.
+While pictures come, fingerprints tell (192 bits, the best of 8 orientations): up to `TWIN_RADIUS` two images are taken
+for twins, copies of which one is enough. Before copies are set aside or a split is planned, all pairs up to
+`alignment.JOIN_RADIUS` are looked at pixel by pixel, and that decides. Up to `GROUP_RADIUS` two images look alike,
+whatever their pixels say: both are kept, and a split never divides them, so that the re-encoded files of a dataset keep
+a wide margin. Pictures with little texture (sky, walls) have few bits that mean anything: below `TWIN_TEXTURE`
+fingerprints alone call nothing a twin, below `PLAIN_TEXTURE` nothing is compared and only equal bytes are the same.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
 
-from negbuild.model import Drop, Fingerprint, Held, Pair, Role
-from negbuild.neighbours import Index
+from negbuild.alignment import JOIN_RADIUS, Look, Rival, confirm
+from negbuild.model import Drop, Fingerprint, Held, Pair, Progress, Role, no_progress
+from negbuild.neighbours import Index, Neighbour
 
 TWIN_RADIUS = 16
 GROUP_RADIUS = 32
 TWIN_TEXTURE = 3.0
 PLAIN_TEXTURE = 1.0
+
+_BATCH = 256
 
 
 class Comparer:
@@ -28,14 +39,14 @@ class Comparer:
 
     def hold(self, batch: Sequence[tuple[str, Fingerprint]]) -> None:
         """Take (key, fingerprint) in whose pairs are known."""
-        self._index.hold(self._textured(batch))
+        self._index.hold(self._seen_textured(batch))
 
     def add(self, batch: Sequence[tuple[str, Fingerprint]]) -> list[Pair]:
         """Take (key, fingerprint) in; return the pairs of each with all before it, the batch included.
 
         Of equal fingerprints the later ones are paired with the first, which stands for them (see `equals`).
         """
-        found = self._index.add(self._textured(batch))
+        found = self._index.add(self._seen_textured(batch))
         return [
             Pair(
                 older=self._seen[older][0],
@@ -47,10 +58,68 @@ class Comparer:
             for older, newer, distance, orientation in found
         ]
 
-    def _textured(self, batch: Sequence[tuple[str, Fingerprint]]) -> list[Fingerprint]:
-        textured = [(key, print_) for key, print_ in batch if print_.texture >= PLAIN_TEXTURE]
+    def _seen_textured(self, batch: Sequence[tuple[str, Fingerprint]]) -> list[Fingerprint]:
+        textured = _textured(batch)
         self._seen += [(key, print_.texture) for key, print_ in textured]
         return [print_ for _, print_ in textured]
+
+
+class Confirmed(NamedTuple):
+    """Some images, their pairs with all before them, and how many others were refused at which distance."""
+
+    keys: list[str]
+    pairs: list[Pair]
+    refused: Counter[int]
+
+
+def confirmed_pairs(
+    known: Sequence[tuple[str, Fingerprint]],
+    new: Sequence[tuple[str, Fingerprint]],
+    look_of: Callable[[str], Look],
+    progress: Progress = no_progress,
+) -> Iterator[Confirmed]:
+    """Look at the pairs of each new image with all before it, `known` first, pixel by pixel; batch by batch.
+
+    What is given are twins, and what looks alike: at most `GROUP_RADIUS` bits apart. `look_of` may be called from
+    several threads.
+    """
+    index, keys = Index(JOIN_RADIUS), [key for key, _ in _textured(known)]
+    index.hold([print_ for _, print_ in _textured(known)])
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for start in range(0, len(new), _BATCH):
+            batch = new[start : start + _BATCH]
+            keys += [key for key, _ in _textured(batch)]
+            found = index.add([print_ for _, print_ in _textured(batch)])
+            groups = [list(group) for _, group in groupby(found, attrgetter("newer"))]
+            looked_at = [pair for pairs in threads.map(partial(_looked_at, keys, look_of), groups) for pair in pairs]
+            yield Confirmed(
+                keys=[key for key, _ in batch],
+                pairs=[pair for pair in looked_at if pair.twins or pair.distance <= GROUP_RADIUS],
+                refused=Counter(pair.distance for pair in looked_at if not pair.twins),
+            )
+            progress(start + len(batch), len(new))
+
+
+def _looked_at(keys: Sequence[str], look_of: Callable[[str], Look], neighbours: Sequence[Neighbour]) -> list[Pair]:
+    """Look at one image and those near it; `keys` are those of their places."""
+    rivals = [Rival(look_of(keys[one.older]), one.distance, one.orientation) for one in neighbours]
+    verdicts = confirm(look_of(keys[neighbours[0].newer]), rivals)
+    return [
+        Pair(
+            older=keys[one.older],
+            newer=keys[one.newer],
+            distance=one.distance,
+            orientation=one.orientation,
+            twins=verdict.confirmed,
+            reason=str(verdict),
+            alignment=json.dumps(verdict.alignment) if verdict.alignment else "",
+        )
+        for one, verdict in zip(neighbours, verdicts, strict=True)
+    ]
+
+
+def _textured(batch: Sequence[tuple[str, Fingerprint]]) -> list[tuple[str, Fingerprint]]:
+    return [(key, print_) for key, print_ in batch if print_.texture >= PLAIN_TEXTURE]
 
 
 def close_groups(keys: Iterable[str], edges: Iterable[tuple[str, str]]) -> dict[str, str]:

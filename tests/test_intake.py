@@ -42,9 +42,9 @@ def test_fingerprints_of_another_version_are_made_anew_with_their_pairs(
     film[0].save(photos / "film.gif", save_all=True, append_images=film[1:])
     assert negbuild("add", "photos", "--role", "known", "--min-size", 20, "--first-frame").code == 0
     everything = "SELECT sha256, version, codes, texture FROM fingerprints ORDER BY sha256"
+    first = negbuild("dedup", "--json").json
     prints, pairs = rows(tmp_path, everything), rows(tmp_path, "SELECT * FROM pairs ORDER BY older, newer")
     assert (len(prints), len(pairs)) == (14, 8)
-    first = negbuild("dedup", "--json").json
 
     rows(tmp_path, "UPDATE fingerprints SET version = 'older', codes = zeroblob(192)")
     rows(tmp_path, "DELETE FROM pairs")

@@ -20,12 +20,24 @@ STAGES = [name for name in FILES if name.startswith("negbuild.stages.")]
 
 # From what decides to what is decided about; a module imports its own layer and the ones below it.
 WORDS = {"negbuild", "negbuild.errors", "negbuild.model", "negbuild.names", "negbuild.schema"}
-FACE = {"negbuild.show", "negbuild.demo", "negbuild.options"}
+FACE = {"negbuild.show", "negbuild.show_copies", "negbuild.demo", "negbuild.options"}
 COMMAND_LINE = ["negbuild.cli", "negbuild.options"]  # what speaks to a person; options hold what the commands share
 # Bytes in, records out: nothing in these needs a workspace (DESIGN.md, "The way of the data").
 PURE = [
     f"negbuild.{name}"
-    for name in ("compiled", "fingerprint", "names", "neighbours", "picture", "plan", "proof", "twins")
+    for name in (
+        "alignment",
+        "compiled",
+        "fingerprint",
+        "looks",
+        "registration",
+        "names",
+        "neighbours",
+        "picture",
+        "plan",
+        "proof",
+        "twins",
+    )
 ]
 STATE = {f"negbuild.{name}" for name in ("catalog", "intake", "planner", "source", "store", "web", "workspace")}
 

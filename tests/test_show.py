@@ -13,15 +13,15 @@ from negbuild.show import (
     crawl_failure,
     crawl_lines,
     crawl_notes,
-    dedup_lines,
     reasons,
     split_lines,
     status_lines,
     table,
     verify_lines,
 )
+from negbuild.show_copies import dedup_lines
 from negbuild.stages.crawl import CrawlResult
-from negbuild.stages.dedup import DedupResult
+from negbuild.stages.dedup import Copy, DedupResult
 from negbuild.stages.split import SplitCount, SplitResult
 from negbuild.stages.status import CategoryCount, StatusResult
 from negbuild.stages.verify import Check, VerifyResult
@@ -141,12 +141,27 @@ def test_status_counts_everything() -> None:
 
 
 def test_dedup_counts_in_words() -> None:
-    few = DedupResult(2, 1, 1, 0, 0, [Drop("a", "b", 3)], {3: 1})
-    assert dedup_lines(few) == [
-        "2 pictures: 1 pair of twins, 1 copy set aside, the best of each kept; nothing is deleted",
+    copy = Copy("dog", "b.jpg", "dog", "a.jpg", 3)
+    few = DedupResult(2, 1, 1, 0, 0, [Drop("b", "a", 3)], [copy], {"aligned": 1}, {3: 1}, {25: 2, 31: 1})
+    assert dedup_lines(few, whole=True) == [
+        "2 pictures: 1 pair of twins (1 aligned), 1 copy set aside, the best of each kept; nothing is deleted",
         "1 group of look-alikes, which a split never divides",
+        "",
+        "bits apart  copies  others",
+        "0-7              1       -",
+        "8-15             -       -",
+        "16-23            -       -",
+        "24-31            -       3",
+        "copies reach 3 bits, other pictures begin at 25: a gap",
+        "",
+        "copy       kept instead  bits apart",
+        "dog/b.jpg  dog/a.jpg              3",
     ]
-    many = DedupResult(1000, 2, 0, 1, 7, [], {})
+    near = DedupResult(2, 1, 1, 0, 0, [], [], {"aligned": 1}, {30: 1}, {25: 1})
+    assert dedup_lines(near)[-1] == (
+        "copies reach 30 bits, other pictures begin at 25: no gap, only their pixels tell them apart"
+    )
+    many = DedupResult(1000, 2, 0, 1, 7, [], [], {}, {}, {})
     assert dedup_lines(many) == [
         "1,000 pictures: 2 pairs of twins, 0 copies set aside, the best of each kept; nothing is deleted",
         "0 groups of look-alikes, which a split never divides",

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
 from negbuild.album import Album, read_album
 from negbuild.fingerprint import ORIENTATIONS
 from negbuild.model import Pair, Progress, SkipReason, Split, no_progress
-from negbuild.twins import PLAIN_TEXTURE, Comparer
+from negbuild.twins import PLAIN_TEXTURE, confirmed_pairs, equals
 
 # What the folders of splits are called by the tools that write them.
 _SPLITS = {
@@ -58,9 +59,8 @@ def audit(path: Path, *, progress: Progress = no_progress) -> AuditResult:
     album = read_album(path, progress)
     names = [name for same in album.names.values() for name in same]
     has_splits = len({_split(name) for name in names} - {None}) > 1
-    twins = sorted(
-        _twins(album, Comparer().add(album.prints), has_splits=has_splits), key=lambda one: (one.one, one.other)
-    )
+    pairs = [pair for found in confirmed_pairs([], album.prints, album.look_of) for pair in found.pairs]
+    twins = sorted(_twins(album, pairs, has_splits=has_splits), key=attrgetter("one", "other"))
     leaked = {name for pair in twins if pair.leak for name in (pair.one, pair.other)}
     return AuditResult(
         pictures=len(names),
@@ -84,13 +84,17 @@ def _split(name: str) -> Split | None:
 
 
 def _twins(album: Album, pairs: Sequence[Pair], *, has_splits: bool) -> Iterator[Twins]:
-    """Name the files of each pair; of files with equal bytes each is named with one of the others."""
-    for same in album.names.values():
+    """Name the files of each pair; of files that are equal each is named with one of the others."""
+    alike, names = equals(album.names, pairs), dict[str, list[str]]()
+    for sha256, same in album.names.items():
+        names.setdefault(alike[sha256], []).extend(same)
+    for same in names.values():
         yield from _named(same, same, 0, ORIENTATIONS[0], has_splits=has_splits)
     for pair in pairs:
-        if pair.twins:
-            older, newer = album.names[pair.older], album.names[pair.newer]
-            yield from _named(older, newer, pair.distance, ORIENTATIONS[pair.orientation], has_splits=has_splits)
+        older, newer = alike[pair.older], alike[pair.newer]
+        if pair.twins and older != newer:
+            orientation = ORIENTATIONS[pair.orientation]
+            yield from _named(names[older], names[newer], pair.distance, orientation, has_splits=has_splits)
 
 
 def _named(

@@ -57,7 +57,10 @@ def test_a_new_source_passes_the_contract_as_soon_as_it_is_filled_in(checkout: P
     contract = ("-m", "pytest", "-q", "-n0", "-k", "museum", *TESTS)
     as_written = run(checkout, *contract)
     assert as_written.returncode == 1
-    assert "test_answers_become_the_expected_candidates[museum]" in as_written.stdout.splitlines()[-2]
+    assert (
+        "FAILED tests/sources/test_contract.py::test_answers_become_the_expected_candidates[museum]"
+        in as_written.stdout
+    )
     assert "1 failed" in as_written.stdout.splitlines()[-1]
 
     file = checkout / "tests/sources/museum/expected.py"

@@ -1,0 +1,183 @@
+"""What confirmation keeps of a picture: a small grey square, its plain borders, and its contrast evened out.
+
+Pure numpy on the thumbnail of `picture.inspect`; about 10 kB a picture.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from negbuild.registration import Array
+
+SIDE = 96
+"""Pixels a side; the picture is squeezed into a square, and alignments count in fractions of its sides."""
+
+ROUGH_SIDE = 32
+BLOCK = 16
+TEXTURE, CORNERS = 3.0, 1.5
+"""Grey levels from which a block has something to compare: its deviation about its best plane, and the steps from pixel
+to pixel along the direction in which they are smallest (Shi and Tomasi 1994), which a mere edge does not have."""
+
+_FRAME = 15  # pixels of 96 that a border may be wide
+_FRAME_DEVIATION, _FRAME_PEAK = 2.5, 25  # grey levels about its median, on average and at most
+_GROUND_EDGE, _GROUND_DEVIATION = 0.6, 6  # of the edge, and grey levels
+_NOISE = 3.0  # grey levels: contrast below it is not amplified
+_CLIP = 2.0
+_FINE_SIGMA, _ROUGH_SIGMA = 3.0, 2.0
+_STEPS = 63  # int8 steps a unit of evened contrast
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The rectangle inside plain borders: first and last + 1 row and column, of a square of 96."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """One picture as confirmation sees it; `textured` counts the blocks (of 36) with detail."""
+
+    grey: NDArray[np.uint8]
+    rough: NDArray[np.int8]
+    aspect: float
+    frame: Frame
+    textured: int
+
+
+def look(thumbnail: Pillow.Image) -> Look:
+    """Prepare one grey thumbnail (mode L, any size) for confirmation."""
+    grey = np.asarray(thumbnail.resize((SIDE, SIDE), Pillow.Resampling.LANCZOS))
+    levels = grey.astype(np.float32)
+    frame = _frame(levels)
+    step = SIDE // ROUGH_SIDE
+    small = levels.reshape(ROUGH_SIDE, step, ROUGH_SIDE, step).mean((1, 3))
+    inner = Frame(-(-frame.top // step), frame.bottom // step, -(-frame.left // step), frame.right // step)
+    rough = np.rint(_evened(small, inner, _ROUGH_SIGMA) * _STEPS).astype(np.int8)
+    cut = blocks(levels[None])
+    everywhere = np.ones_like(cut)
+    detailed = has_detail(above_planes(cut, everywhere), everywhere)
+    return Look(grey, rough, thumbnail.width / thumbnail.height, frame, int(detailed.sum()))
+
+
+def rough(looked: Look) -> Array:
+    """Evened contrast in 32 x 32, for the rough alignment."""
+    return looked.rough.astype(np.float32) / np.float32(_STEPS)
+
+
+def fine(looked: Look) -> Array:
+    """Evened contrast in 96 x 96, for the fine alignment."""
+    return _evened(looked.grey.astype(np.float32), looked.frame, _FINE_SIGMA)
+
+
+def within_frame(looked: Look) -> Array:
+    """One inside the frame, zero on the borders: shape (96, 96)."""
+    return _rectangle(SIDE, looked.frame)
+
+
+def blocks(squares: Array) -> Array:
+    """Cut squares (n, 96, 96) or (n, 9216) into 36 blocks: shape (n, 36, 256)."""
+    across = SIDE // BLOCK
+    cut = squares.reshape(len(squares), across, BLOCK, across, BLOCK)
+    return cut.transpose(0, 1, 3, 2, 4).reshape(len(squares), across * across, BLOCK * BLOCK)
+
+
+def ground(looked: Look) -> NDArray[np.bool_]:
+    """Where the picture shows one even level that runs along most of its edge, as product shots do: shape (96, 96)."""
+    inner = looked.grey[looked.frame.top : looked.frame.bottom, looked.frame.left : looked.frame.right]
+    edge = np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]]).astype(np.float32)
+    level = np.median(edge)
+    if (np.abs(edge - level) < _GROUND_DEVIATION).mean() < _GROUND_EDGE:
+        return np.zeros((SIDE, SIDE), dtype=np.bool_)
+    even: NDArray[np.bool_] = np.abs(looked.grey - level) < _GROUND_DEVIATION
+    return even
+
+
+def has_detail(cut: Array, seen: Array) -> NDArray[np.bool_]:
+    """Say which blocks above their planes have something to compare, in both directions: shape (n, 36)."""
+    pixels = np.maximum(seen.sum(axis=-1), 1)
+    deviation = np.sqrt(np.square(cut).sum(axis=-1) / pixels)
+    return np.asarray((deviation > TEXTURE) & (_smallest_steps(cut, seen) / np.sqrt(pixels) > CORNERS))
+
+
+def _smallest_steps(cut: Array, seen: Array) -> Array:
+    """Root of the smaller eigenvalue of each block's structure tensor."""
+    square = cut.reshape(*cut.shape[:2], BLOCK, BLOCK)
+    valid = seen.reshape(square.shape)
+    right = (square[..., 1:] - square[..., :-1]) * (valid[..., 1:] * valid[..., :-1])
+    down = (square[..., 1:, :] - square[..., :-1, :]) * (valid[..., 1:, :] * valid[..., :-1, :])
+    right, down = (right[..., 1:, :] + right[..., :-1, :]) / 2, (down[..., 1:] + down[..., :-1]) / 2
+    across, along, mixed = (np.einsum("nbyx,nbyx->nb", *two) for two in ((right, right), (down, down), (right, down)))
+    least = (across + along - np.sqrt(np.square(across - along) + 4 * np.square(mixed))) / 2
+    return np.asarray(np.sqrt(np.maximum(least, 0)), dtype=np.float32)
+
+
+def above_planes(cut: Array, seen: Array) -> Array:
+    """Take the best-fitting plane out of each block, over the pixels that are seen (1 or 0); the others become zero."""
+    basis = _plane_basis()
+    products = (basis[:, :, None] * basis[:, None, :]).reshape(len(basis), -1)
+    normal = (seen @ products).reshape(*seen.shape[:-1], 3, 3) + 1e-4 * np.eye(3, dtype=np.float32)
+    plane = np.linalg.solve(normal, ((cut * seen) @ basis)[..., None])[..., 0]
+    return np.asarray((cut - plane @ basis.T) * seen, dtype=np.float32)
+
+
+def _frame(levels: Array) -> Frame:
+    side = len(levels)
+    return Frame(
+        _plain_run(levels[:_FRAME]),
+        side - _plain_run(levels[::-1][:_FRAME]),
+        _plain_run(levels.T[:_FRAME]),
+        side - _plain_run(levels.T[::-1][:_FRAME]),
+    )
+
+
+def _plain_run(rows: Array) -> int:
+    """How many rows from the first are one even level, and one more that the edge blurs into."""
+    off = np.abs(rows - np.median(rows[0]))
+    plain = (off.mean(axis=1) < _FRAME_DEVIATION) & (off.max(axis=1) < _FRAME_PEAK)
+    run = len(rows) if plain.all() else int(plain.argmin())
+    return run + 1 if run else 0
+
+
+def _evened(levels: Array, frame: Frame, sigma: float) -> Array:
+    """Subtract the local mean and divide by the local deviation, both within the frame; zero on the borders.
+
+    What is clipped here, the edge of a caption or of a sticker, weighs no more than the rest.
+    """
+    side = len(levels)
+    down = _smoother(side, sigma, frame.top, frame.bottom)
+    across = _smoother(side, sigma, frame.left, frame.right).T
+    detail = (levels - down @ levels @ across) * _rectangle(side, frame)
+    deviation = np.sqrt(down @ (detail * detail) @ across + np.float32(_NOISE * _NOISE))
+    return np.clip(detail / deviation, -_CLIP, _CLIP).astype(np.float32)
+
+
+def _rectangle(side: int, frame: Frame) -> Array:
+    rectangle = np.zeros((side, side), dtype=np.float32)
+    rectangle[frame.top : frame.bottom, frame.left : frame.right] = 1
+    return rectangle
+
+
+@cache
+def _smoother(side: int, sigma: float, first: int, end: int) -> Array:
+    """Gaussian smoothing along one axis as a matrix, from the places `first` to `end` alone."""
+    place = np.arange(side)
+    weights = np.exp(-0.5 * np.square((place[:, None] - place) / sigma))
+    weights[:, :first] = weights[:, end:] = 0
+    smoother: Array = (weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    return smoother
+
+
+@cache
+def _plane_basis() -> Array:
+    """Three orthonormal vectors that span the planes over a block: shape (256, 3)."""
+    down, right = np.mgrid[:BLOCK, :BLOCK]
+    planes = np.stack([np.ones(BLOCK * BLOCK), right.ravel(), down.ravel()], axis=1)
+    basis: Array = np.linalg.qr(planes)[0].astype(np.float32)
+    return basis

@@ -1,0 +1,173 @@
+"""Bring one small grey picture onto another: a choice of rough alignments, then Gauss-Newton to a fraction of a pixel.
+
+Everything works on batches of square arrays of one size; an alignment is a 2 x 3 affine map between places given in
+fractions of the sides (0 to 1, y downwards), from the template to the picture that is brought onto it.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+Affines = NDArray[np.float64]
+"""Shape (n, 2, 3)."""
+
+_CENTRED = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+_BACK = np.linalg.inv(_CENTRED)
+_EDGE = 0.25  # pixels that a place may lie outside the outermost pixel centres' cells
+_DAMPING = 1e-3  # of the mean curvature: keeps directions still in which a picture has no detail
+_DOUBT = 1.0  # residual, in local standard deviations, from which a pixel counts for less than half
+_ASPECT_STEPS = 4  # an octave of aspect ratios is cut this fine for the rough alignments
+
+
+class Warped(NamedTuple):
+    """Pictures seen through alignments, flattened, and where they had anything to show."""
+
+    pixels: Array
+    inside: NDArray[np.bool_]
+
+
+class Gallery(NamedTuple):
+    """One picture under every rough alignment: unit vectors, and where they are defined."""
+
+    alignments: Affines
+    views: Array
+    inside: Array
+
+
+class _Taps(NamedTuple):
+    place: NDArray[np.int32]
+    right: Array
+    down: Array
+    inside: NDArray[np.bool_]
+
+
+def warp(pictures: Array, alignments: Affines) -> Warped:
+    """See square pictures (n, s, s) through their alignments, by bilinear interpolation."""
+    taps = _taps(alignments, pictures.shape[-1])
+    return Warped(_sampled(pictures.reshape(len(pictures), -1), taps, pictures.shape[-1]), taps.inside)
+
+
+def gallery(picture: Array, aspect: float) -> Gallery:
+    """Show one square picture (s, s), of width / height `aspect` before it was squared, under every rough alignment."""
+    side = picture.shape[-1]
+    alignments, taps = _rough(round(_ASPECT_STEPS * np.log2(aspect)), side)
+    views = _sampled(picture.reshape(1, -1), taps, side) * taps.inside
+    views /= np.maximum(np.linalg.norm(views, axis=1, keepdims=True), 1e-6)
+    return Gallery(alignments, views, taps.inside.astype(np.float32))
+
+
+def choose(shown: Gallery, templates: Array) -> tuple[NDArray[np.intp], Array]:
+    """Choose the rough alignment for each flattened template (n, s * s): its number, and the correlation there."""
+    energy = np.maximum(shown.inside @ (templates * templates).T, 1e-6)
+    correlation = (shown.views @ templates.T) / np.sqrt(energy)
+    best = correlation.argmax(axis=0)
+    return best, correlation[best, np.arange(len(templates))]
+
+
+def refine(templates: Array, pictures: Array, alignments: Affines, steps: int) -> Affines:
+    """Improve alignments of square pictures (n, s, s) with their templates.
+
+    Inverse compositional Gauss-Newton (Baker and Matthews 2004) with Cauchy weights, so that what covers a part of
+    one picture does not pull. Both should be normalised to about unit deviation.
+    """
+    count = len(templates)
+    descent = _steepest_descent(templates)
+    flat = templates.reshape(count, -1)
+    whole = np.tile(np.eye(3), (count, 1, 1))
+    whole[:, :2] = alignments
+    eye = np.eye(6)
+    for _ in range(steps):
+        seen = warp(pictures, whole[:, :2])
+        residual = seen.pixels - flat
+        weighted = descent * (seen.inside / (1 + np.square(residual / _DOUBT)))[:, None]
+        curvature = (weighted @ descent.transpose(0, 2, 1)).astype(np.float64)
+        slope = (weighted @ residual[:, :, None]).astype(np.float64)
+        damping = np.trace(curvature, axis1=1, axis2=2)[:, None, None] * (_DAMPING / 6) + 1e-6
+        change = np.tile(np.eye(3), (count, 1, 1))
+        change[:, :2] += np.clip(np.linalg.solve(curvature + damping * eye, slope), -0.3, 0.3).reshape(count, 2, 3)
+        whole = whole @ (_CENTRED @ np.linalg.inv(change) @ _BACK)
+        whole[:, :2] = np.clip(whole[:, :2], -4, 4)
+        whole[:, 2] = 0, 0, 1
+    return whole[:, :2]
+
+
+def inverse(alignments: Affines) -> Affines:
+    """Turn alignments round: from the picture to the template."""
+    whole = np.tile(np.eye(3), (len(alignments), 1, 1))
+    whole[:, :2] = alignments
+    return np.linalg.inv(whole)[:, :2].astype(np.float64)
+
+
+def areas(alignments: Affines) -> NDArray[np.float64]:
+    """How much of the picture each template would cover, were there no edges; negative where it is mirrored."""
+    return alignments[:, 0, 0] * alignments[:, 1, 1] - alignments[:, 0, 1] * alignments[:, 1, 0]
+
+
+def _steepest_descent(templates: Array) -> Array:
+    """How each pixel answers to the six numbers of an affine change about the centre: shape (n, 6, s * s)."""
+    count, side = len(templates), templates.shape[-1]
+    down, right = np.gradient(templates * np.float32(side), axis=(1, 2))
+    down, right = down.reshape(count, -1), right.reshape(count, -1)
+    x, y = _centres(side)[:2] - np.float32(0.5)
+    return np.stack([right * x, right * y, right, down * x, down * y, down], axis=1).astype(np.float32)
+
+
+@cache
+def _centres(side: int) -> Array:
+    """Homogeneous places of the pixel centres, row by row: shape (3, s * s)."""
+    middle = (np.arange(side) + 0.5) / side
+    y, x = np.meshgrid(middle, middle, indexing="ij")
+    return np.stack([x.ravel(), y.ravel(), np.ones(side * side)]).astype(np.float32)
+
+
+def _taps(alignments: Affines, side: int) -> _Taps:
+    places = alignments.astype(np.float32) @ _centres(side) * np.float32(side) - np.float32(0.5)
+    x, y = places[:, 0], places[:, 1]
+    low, high = -0.5 - _EDGE, side - 0.5 + _EDGE
+    inside = (x > low) & (x < high) & (y > low) & (y < high)
+    x, y = np.clip(x, 0, np.float32(side - 1.001)), np.clip(y, 0, np.float32(side - 1.001))
+    column, row = x.astype(np.int32), y.astype(np.int32)
+    return _Taps(row * side + column, x - column, y - row, inside)
+
+
+def _sampled(flat: Array, taps: _Taps, side: int) -> Array:
+    """Interpolate flattened pictures (n, s * s), or one picture (1, s * s) in many ways, at the taps."""
+    offset = np.arange(len(flat), dtype=np.int32)[:, None] * np.int32(flat.shape[1])
+    place, pixels = taps.place + offset, np.ascontiguousarray(flat).ravel()
+    upper, lower = pixels.take(place), pixels.take(place + side)
+    upper += (pixels.take(place + 1) - upper) * taps.right
+    lower += (pixels.take(place + side + 1) - lower) * taps.right
+    upper += (lower - upper) * taps.down
+    return upper
+
+
+@cache
+def _rough(aspect_step: int, side: int) -> tuple[Affines, _Taps]:
+    alignments = _rough_alignments(2 ** (aspect_step / _ASPECT_STEPS))
+    return alignments, _taps(alignments, side)
+
+
+def _rough_alignments(aspect: float) -> Affines:
+    """As is, first; then crops and borders on all sides, on one side, turns by some degrees, and shifts."""
+    chosen = [_about_centre(1, 1, 0, 0)]
+    for scale, shift in (0.8, 0.1), (0.9, 0.05), (1 / 0.9, 0.055), (1 / 0.8, 0.125):
+        chosen += [_about_centre(scale, scale, x, y) for x in (-shift, 0, shift) for y in (-shift, 0, shift)]
+    for scale, shift in (0.85, 0.075), (1 / 0.85, 0.088):
+        for side in (-shift, shift):
+            chosen += [_about_centre(scale, 1, side, 0), _about_centre(1, scale, 0, side)]
+    for degrees in (-6, -3, 3, 6):
+        chosen += [_about_centre(scale, scale, 0, 0, np.radians(degrees), aspect) for scale in (0.9, 1, 1 / 0.9)]
+    for shift in (-0.15, -0.07, 0.07, 0.15):
+        chosen += [_about_centre(1, 1, shift, 0), _about_centre(1, 1, 0, shift)]
+    return np.array(chosen)
+
+
+def _about_centre(
+    wide: float, high: float, right: float, down: float, turn: float = 0.0, aspect: float = 1.0
+) -> NDArray[np.float64]:
+    cosine, sine = np.cos(turn), np.sin(turn)
+    linear = np.array([[wide * cosine, -wide * sine / aspect], [high * sine * aspect, high * cosine]])
+    return np.column_stack([linear, np.array([0.5 + right, 0.5 + down]) - linear @ [0.5, 0.5]])

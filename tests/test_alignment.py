@@ -1,0 +1,340 @@
+"""Copies are recognised under any usual alteration, and pictures that only look alike are not called copies."""
+
+import importlib.util
+import pickle
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageEnhance, ImageFilter
+
+from negbuild.alignment import Affine, Look, Reason, Rival, Verdict, compare, confirm, look
+from negbuild.fingerprint import ORIENTATIONS, fingerprints, grids
+from negbuild.model import Fingerprint
+from negbuild.neighbours import Index
+from negbuild.picture import Inspection, inspect
+
+Photo = Callable[..., bytes]
+Places = NDArray[np.float64]
+Alteration = Callable[[Pillow.Image], bytes]
+Transpose = Pillow.Transpose
+BICUBIC = Pillow.Resampling.BICUBIC
+
+PHOTOGRAPHS = ("astronaut.png", "camera.png", "chelsea.png", "coffee.png", "coins.png", "motorcycle_left.png")
+TEXTURES = ("brick.png", "grass.png", "gravel.png")
+TURNS = {
+    "mirror": Transpose.FLIP_LEFT_RIGHT,
+    "flip": Transpose.FLIP_TOP_BOTTOM,
+    "half turn": Transpose.ROTATE_180,
+    "transpose": Transpose.TRANSPOSE,
+    "quarter left": Transpose.ROTATE_270,
+    "quarter right": Transpose.ROTATE_90,
+    "transverse": Transpose.TRANSVERSE,
+}
+"""What undoes each orientation; the quarters undo each other."""
+
+
+def jpeg(image: Pillow.Image, quality: int = 90) -> bytes:
+    buffer = BytesIO()
+    image.convert("RGB").save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def seen(data: bytes) -> tuple[Look, Fingerprint]:
+    inspection = inspect(data)
+    assert isinstance(inspection, Inspection), inspection
+    return look(inspection.thumbnail), fingerprints([grids(inspection.thumbnail)])[0]
+
+
+def judge(older: bytes, newer: bytes) -> Verdict:
+    (one, one_print), (other, other_print) = seen(older), seen(newer)
+    index = Index(192)
+    index.add([one_print])
+    [found] = index.add([other_print])
+    return compare(one, other, found.distance, found.orientation)
+
+
+def folder() -> Path:
+    """Photographs inside scikit-image's wheel; found, not imported, which is slow."""
+    package = importlib.util.find_spec("skimage")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent / "data"
+
+
+def photograph(name: str) -> Pillow.Image:
+    return Pillow.open(folder() / name).convert("RGB")
+
+
+def part(image: Pillow.Image, left: float, top: float, right: float, bottom: float) -> Pillow.Image:
+    """Cut out by fractions of the sides."""
+    width, height = image.size
+    return image.crop((round(left * width), round(top * height), round(right * width), round(bottom * height)))
+
+
+def captioned(image: Pillow.Image, colour: str = "black") -> Pillow.Image:
+    image, (width, height) = image.copy(), image.size
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, round(0.85 * height), width, height), fill=colour)
+    draw.text((0.1 * width, 0.88 * height), "what somebody wrote", fill="grey", font_size=height // 16)
+    return image
+
+
+def stickered(image: Pillow.Image) -> Pillow.Image:
+    image, (width, height) = image.copy(), image.size
+    ImageDraw.Draw(image).ellipse((0.55 * width, 0.55 * height, 0.9 * width, 0.9 * height), fill="white")
+    return image
+
+
+def bordered(image: Pillow.Image, colour: str = "white") -> Pillow.Image:
+    wide, high = image.width // 20, image.height // 20
+    framed = Pillow.new("RGB", (image.width + 2 * wide, image.height + 2 * high), colour)
+    framed.paste(image, (wide, high))
+    return framed
+
+
+ALTERATIONS: dict[str, Alteration] = {
+    "JPEG 10": lambda image: jpeg(image, 10),
+    "half the size": lambda image: jpeg(image.resize((image.width // 2, image.height // 2))),
+    "grey": lambda image: jpeg(image.convert("L")),
+    "brighter": lambda image: jpeg(ImageEnhance.Brightness(image).enhance(1.3)),
+    "darker": lambda image: jpeg(ImageEnhance.Brightness(image).enhance(0.6)),
+    "more contrast": lambda image: jpeg(ImageEnhance.Contrast(image).enhance(1.4)),
+    "other colours": lambda image: jpeg(ImageEnhance.Color(image).enhance(0.3)),
+    "blurred": lambda image: jpeg(image.filter(ImageFilter.GaussianBlur(2))),
+    "caption": lambda image: jpeg(captioned(image)),
+    "white caption": lambda image: jpeg(captioned(image, "white")),
+    "sticker": lambda image: jpeg(stickered(image)),
+    "white border": lambda image: jpeg(bordered(image)),
+    "black border": lambda image: jpeg(bordered(image, "black")),
+    "crop 2 %": lambda image: jpeg(part(image, 0.02, 0.02, 0.98, 0.98)),
+    "crop 5 %": lambda image: jpeg(part(image, 0.05, 0.05, 0.95, 0.95)),
+    "crop 10 %": lambda image: jpeg(part(image, 0.1, 0.1, 0.9, 0.9)),
+    "crop of the top": lambda image: jpeg(part(image, 0, 0.1, 1, 1)),
+    "rotated by 5 degrees": lambda image: jpeg(image.rotate(5, BICUBIC)),
+    "rotated back by 3 degrees": lambda image: jpeg(image.rotate(-3, BICUBIC)),
+    "stretched": lambda image: jpeg(image.resize((image.width, image.width))),
+    "mirrored and cropped": lambda image: jpeg(
+        part(image, 0.05, 0.05, 0.95, 0.95).transpose(Transpose.FLIP_LEFT_RIGHT)
+    ),
+    "turned, captioned and small": lambda image: jpeg(
+        captioned(image).transpose(Transpose.ROTATE_90).resize((150, 200)), 40
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+@pytest.mark.parametrize("change", ALTERATIONS)
+def test_altered_copies_are_confirmed_either_way_round(name: str, change: str) -> None:
+    image = part(photograph(name), 0.02, 0, 1, 0.97)
+    original, altered = jpeg(image), ALTERATIONS[change](image)
+    for verdict in (judge(original, altered), judge(altered, original)):
+        assert verdict.confirmed, str(verdict)
+        assert verdict.reason in {Reason.SAME, Reason.ALIGNED}
+        assert verdict.alignment is not None
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_alignment_says_where_the_older_picture_lies_in_the_newer(orientation: str) -> None:
+    image = photograph("astronaut.png").resize((520, 400))
+    crop = part(image, 0.1, 0.04, 0.96, 0.92)
+    newer = crop.transpose(TURNS[orientation]) if orientation in TURNS else crop
+    verdict = judge(jpeg(image), jpeg(newer))
+    assert verdict.alignment is not None, str(verdict)
+    places = np.array([[0.2, 0.2], [0.8, 0.3], [0.5, 0.9]])
+    inside = (places - [0.1, 0.04]) / [0.86, 0.88]
+    np.testing.assert_allclose(mapped(verdict.alignment, places), turned(inside, orientation), atol=0.012)
+
+
+def mapped(alignment: Affine, places: Places) -> Places:
+    return np.asarray(np.column_stack([places, np.ones(len(places))]) @ np.array(alignment).T)
+
+
+def turned(places: Places, orientation: str) -> Places:
+    """Where places of a picture go when it is turned by `TURNS`."""
+    x, y = places.T
+    where = {
+        "as is": (x, y),
+        "mirror": (1 - x, y),
+        "flip": (x, 1 - y),
+        "half turn": (1 - x, 1 - y),
+        "transpose": (y, x),
+        "quarter left": (1 - y, x),
+        "quarter right": (y, 1 - x),
+        "transverse": (1 - y, 1 - x),
+    }
+    return np.column_stack(where[orientation])
+
+
+def test_whole_copies_need_no_aligning() -> None:
+    image = photograph("coffee.png")
+    verdict = judge(jpeg(image), jpeg(image.transpose(Transpose.FLIP_LEFT_RIGHT), 70))
+    assert (verdict.reason, verdict.alignment) == (Reason.SAME, ((-1, 0, 1), (0, 1, 0)))
+    assert str(verdict) == f"same pixels: {verdict.matched} of {verdict.compared:g} blocks"
+    assert verdict.matched >= 0.9 * verdict.compared > 10
+
+
+# --- look-alikes
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS + TEXTURES)
+def test_parts_of_one_photograph_that_do_not_overlap_are_not_copies(name: str) -> None:
+    image = photograph(name)
+    parts = [part(image, x / 3, y / 3, (x + 1) / 3, (y + 1) / 3) for x in range(3) for y in range(3)]
+    looks = [seen(jpeg(one))[0] for one in parts]
+    for orientation in range(len(ORIENTATIONS)):
+        for place, newer in enumerate(looks):
+            verdicts = confirm(newer, [Rival(older, 40, orientation) for older in looks[:place]])
+            assert not any(verdict.confirmed for verdict in verdicts), (place, verdicts)
+
+
+@pytest.mark.parametrize(("shift", "copies"), [(0.1, True), (0.16, True), (0.45, False), (0.6, False)])
+def test_crops_are_copies_where_they_overlap_by_seven_tenths(shift: float, copies: bool) -> None:
+    image = photograph("astronaut.png")
+    one, other = part(image, 0, 0, 0.6, 1), part(image, 0.6 * shift, 0, 0.6 + 0.6 * shift, 1)
+    verdict = compare(seen(jpeg(one))[0], seen(jpeg(other))[0], 60, 0)
+    assert verdict.confirmed is copies, str(verdict)
+    if copies:
+        assert verdict.alignment is not None
+        assert verdict.alignment[0][2] == pytest.approx(-shift, abs=0.012)
+
+
+def test_unrelated_pictures_are_not_copies(photo: Photo) -> None:
+    looks = [seen(photo(seed, (320, 240)))[0] for seed in range(40)]
+    for place, newer in enumerate(looks):
+        for orientation in range(len(ORIENTATIONS)):
+            verdicts = confirm(newer, [Rival(older, 30, orientation) for older in looks[:place]])
+            assert {verdict.reason for verdict in verdicts} <= {Reason.OTHER}
+
+
+def shirt(seed: int, printed: bool) -> Pillow.Image:
+    """Draw a shirt as shops show it: always the same cut on white, with folds and a print of its own."""
+    chance = random.Random(seed)
+    image = Pillow.new("L", (400, 480), 255)
+    outline = [(140, 60), (260, 60), (360, 120), (330, 190), (290, 165), (290, 430), (110, 430), (110, 165), (70, 190)]
+    draw = ImageDraw.Draw(image)
+    draw.polygon([*outline, (40, 120)], fill=chance.randrange(40, 160))
+    for _ in range(9):
+        x, y = chance.randrange(120, 250), chance.randrange(90, 400)
+        draw.line(
+            (x, y, x + chance.randrange(-60, 60), y + chance.randrange(20, 90)), fill=chance.randrange(220), width=4
+        )
+    if printed:
+        for _ in range(5):
+            x, y = chance.randrange(130, 220), chance.randrange(150, 330)
+            draw.rectangle(
+                (x, y, x + chance.randrange(10, 50), y + chance.randrange(10, 50)), fill=chance.randrange(256)
+            )
+    return image.filter(ImageFilter.GaussianBlur(1))
+
+
+@pytest.mark.parametrize("printed", [True, False])
+def test_shirts_of_one_cut_are_not_copies_but_each_is_of_itself(printed: bool) -> None:
+    looks = [seen(jpeg(shirt(seed, printed)))[0] for seed in range(30)]
+    for place, newer in enumerate(looks):
+        assert not any(
+            verdict.confirmed for verdict in confirm(newer, [Rival(older, 20, 0) for older in looks[:place]])
+        )
+        assert compare(newer, seen(jpeg(shirt(place, printed), 40))[0], 6, 0).confirmed
+
+
+def test_faces_cropped_alike_are_not_copies() -> None:
+    """A hundred faces of Labeled Faces in the Wild, 25 px wide, from scikit-image's wheel."""
+    faces = np.load(folder() / "lfw_subset.npy")[:100]
+    pictures = [Pillow.fromarray((255 * face).astype(np.uint8)).resize((200, 200), BICUBIC) for face in faces]
+    index, looks, candidates = Index(64), list[Look](), 0
+    for picture in pictures:
+        one, one_print = seen(jpeg(picture))
+        looks.append(one)
+        for found in index.add([one_print]):
+            candidates += 1
+            assert not compare(looks[found.older], one, found.distance, found.orientation).confirmed
+        assert compare(one, seen(jpeg(bordered(picture), 40))[0], 40, 0).confirmed
+    assert candidates > 500
+
+
+# --- little detail
+
+
+def gradient(slope: float, lift: float = 0) -> Pillow.Image:
+    row, column = np.mgrid[:240, :320]
+    return Pillow.fromarray(np.clip(40 + lift + slope * row / 2 + column / 4, 0, 255).astype(np.uint8))
+
+
+def test_smooth_pictures_are_the_same_only_with_nearly_the_same_pixels() -> None:
+    (one, _), (brighter, _), (other, _) = (seen(jpeg(one)) for one in (gradient(1), gradient(1, 20), gradient(-0.4)))
+    assert one.textured == 0
+    same = compare(one, brighter, 4, 0)
+    assert (same.confirmed, same.reason, same.alignment) == (True, Reason.PLAIN_SAME, ((1, 0, 0), (0, 1, 0)))
+    assert str(same) == "too little detail to align: nearly the same fingerprint and pixels"
+    assert compare(one, brighter, 9, 0) == Verdict(confirmed=False, reason=Reason.PLAIN)
+    assert compare(one, other, 4, 0) == Verdict(confirmed=False, reason=Reason.PLAIN)
+
+
+def test_two_small_things_on_white_are_not_copies() -> None:
+    def dotted(x: int, y: int) -> bytes:
+        image = Pillow.new("L", (320, 240), 255)
+        ImageDraw.Draw(image).ellipse((x, y, x + 25, y + 25), fill=30)
+        return jpeg(image)
+
+    one, other = seen(dotted(150, 110))[0], seen(dotted(190, 60))[0]
+    assert not compare(one, other, 2, 0).confirmed
+
+
+def test_flat_pictures_do_not_break_anything() -> None:
+    flat = [
+        look(Pillow.new("L", size, level)) for size in ((128, 128), (1, 300), (255, 128)) for level in (0, 128, 255)
+    ]
+    detailed = seen(jpeg(photograph("coffee.png")))[0]
+    for newer in [*flat, detailed]:
+        verdicts = confirm(newer, [Rival(older, 60, 5) for older in flat])
+        assert {verdict.reason for verdict in verdicts} == {Reason.PLAIN}
+
+
+# --- how it is called
+
+
+def test_every_copy_of_a_chain_is_judged_on_its_own() -> None:
+    """Each step is a copy of the one before; the ends share too little."""
+    image = photograph("motorcycle_left.png")
+    steps = [jpeg(part(image, 0.06 * step, 0, 0.5 + 0.06 * step, 1)) for step in range(6)]
+    looks = [seen(data)[0] for data in steps]
+    assert all(compare(looks[step], looks[step + 1], 40, 0).confirmed for step in range(5))
+    assert not compare(looks[0], looks[5], 40, 0).confirmed
+
+
+def test_many_at_once_are_judged_as_one_by_one() -> None:
+    image = photograph("chelsea.png")
+    newer = seen(jpeg(image))[0]
+    older = [seen(change(image))[0] for change in ALTERATIONS.values()]
+    older += [seen(jpeg(photograph(name)))[0] for name in PHOTOGRAPHS + TEXTURES]
+    rivals = [Rival(one, 30, place % 3 % 2) for place, one in enumerate(older)] * 30
+    together = confirm(newer, rivals)
+    alone = [compare(rival.look, newer, rival.distance, rival.orientation) for rival in rivals[: len(older)]] * 30
+    assert [verdict.confirmed for verdict in together] == [verdict.confirmed for verdict in alone]
+    assert [verdict.reason for verdict in together] == [verdict.reason for verdict in alone]
+    assert confirm(newer, []) == []
+
+
+def test_threads_and_repetition_change_nothing() -> None:
+    image = photograph("coffee.png")
+    newer, older = seen(jpeg(image))[0], [seen(change(image))[0] for change in ALTERATIONS.values()]
+    rivals = [Rival(one, 30, 0) for one in older]
+    expected = confirm(newer, rivals)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda _: confirm(newer, rivals), range(12))) == [expected] * 12
+
+
+def test_looks_travel_between_processes_and_are_small() -> None:
+    one, _ = seen(jpeg(photograph("coffee.png")))
+    packed = pickle.dumps(one)
+    assert len(packed) < 12_000
+    back = pickle.loads(packed)
+    assert compare(one, back, 0, 0) == compare(one, one, 0, 0)
+    assert compare(one, back, 0, 0).reason is Reason.SAME

@@ -1,0 +1,176 @@
+"""Copies confirmed on pixels by the real command line: what fingerprints miss is found, what they mistake is none."""
+
+import csv
+import io
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageEnhance, ImageOps
+
+from negbuild.alignment import look
+from negbuild.fingerprint import fingerprints, grids
+from negbuild.model import Fingerprint
+from negbuild.picture import Inspection, inspect
+from negbuild.twins import TWIN_RADIUS, Comparer, close_groups, confirmed_pairs
+
+Negbuild = Callable[..., Any]
+Photo = Callable[..., bytes]
+Alter = Callable[[Image.Image], Image.Image]
+SIZE = (320, 240)
+
+
+def cropped(image: Image.Image, share: float) -> Image.Image:
+    across, down = round(image.width * share), round(image.height * share)
+    return image.crop((across, down, image.width - across, image.height - down))
+
+
+def captioned(image: Image.Image) -> Image.Image:
+    altered = image.copy()
+    ImageDraw.Draw(altered).rectangle((0, image.height * 0.85, image.width, image.height), "white")
+    return altered
+
+
+ALTERATIONS: dict[str, Alter] = {
+    "crop of 5 %": lambda image: cropped(image, 0.05),
+    "crop of 10 %": lambda image: cropped(image, 0.1),
+    "crop and mirror": lambda image: ImageOps.mirror(cropped(image, 0.05)),
+    "caption": captioned,
+    "border": lambda image: ImageOps.expand(image, round(image.width * 0.04), "white"),
+    "turned by 5 degrees": lambda image: cropped(image.rotate(5, Image.Resampling.BICUBIC), 0.06),
+    "quarter turn": lambda image: image.transpose(Image.Transpose.ROTATE_90),
+    "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.3),
+    "smaller": lambda image: image.resize((96, 72)),
+}
+
+
+def encoded(image: Image.Image, quality: int = 85) -> bytes:
+    buffer = io.BytesIO()
+    image.convert("RGB").save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def fill(folder: Path, files: dict[str, bytes]) -> None:
+    folder.mkdir(parents=True)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+
+
+def rows(root: Path, sql: str) -> list[Any]:
+    with closing(sqlite3.connect(root / "catalog.sqlite")) as catalog:
+        return catalog.execute(sql).fetchall()
+
+
+@pytest.mark.parametrize("name", ALTERATIONS)
+def test_an_altered_copy_is_set_aside_whatever_was_done_to_it(
+    negbuild: Negbuild, photo: Photo, tmp_path: Path, name: str
+) -> None:
+    files = {f"{number}.jpg": photo(number, SIZE) for number in range(8)}
+    for number in range(4):
+        with Image.open(io.BytesIO(files[f"{number}.jpg"])) as image:
+            files[f"{number}_copy.jpg"] = encoded(ALTERATIONS[name](image))
+    fill(tmp_path / "photos", files)
+    assert negbuild("add", "photos", "--category", "dog", "--role", "known").code == 0
+    found = negbuild("dedup", "--json").json
+    pairs = {frozenset((one["title"], one["keeper_title"])) for one in found["copies"]}
+    wanted = {frozenset((f"{number}.jpg", f"{number}_copy.jpg")) for number in range(4)}
+    assert pairs <= wanted
+    assert len(pairs) >= (3 if name == "crop of 10 %" else 4)
+    assert set(found["reasons"]) <= {"same pixels", "aligned"}
+
+
+def test_what_only_looks_alike_is_no_copy_though_fingerprints_say_so(
+    negbuild: Negbuild, photo: Photo, tmp_path: Path
+) -> None:
+    with Image.open(io.BytesIO(photo(1, SIZE))) as image, Image.open(io.BytesIO(photo(2, SIZE))) as other:
+        coarse, others = (
+            np.asarray(one.resize((14, 14), Image.Resampling.BOX).resize(SIZE, Image.Resampling.BICUBIC), np.float64)
+            for one in (image, other)
+        )
+        mixed = coarse + 1.5 * (np.asarray(other, dtype=np.float64) - others)
+        fill(
+            tmp_path / "photos",
+            {
+                "1.png": encoded(image, 95),
+                "2.png": encoded(Image.fromarray(np.clip(mixed, 0, 255).astype(np.uint8)), 95),
+            },
+        )
+    assert negbuild("add", "photos", "--category", "dog", "--role", "known").code == 0
+    [(distance, twins)] = rows(tmp_path, "SELECT distance, twins FROM pairs")
+    assert (distance <= TWIN_RADIUS, twins) == (True, 1)  # as far as fingerprints can tell
+    found = negbuild("dedup", "--json").json
+    assert (found["twins"], found["dropped"], found["groups"]) == (0, [], 1)  # a split keeps them together all the same
+    assert found["others"] == {str(distance): 1}
+    [(twins, reason, alignment)] = rows(tmp_path, "SELECT twins, reason, alignment FROM pairs")
+    assert (twins, alignment) == (0, "")
+    assert reason.startswith("other content")
+
+
+def test_a_split_without_dedup_never_divides_crops(negbuild: Negbuild, photo: Photo, tmp_path: Path) -> None:
+    files = {f"{number}.jpg": photo(number, SIZE) for number in range(24)}
+    for number in range(24):
+        with Image.open(io.BytesIO(files[f"{number}.jpg"])) as image:
+            files[f"{number}_crop.jpg"] = encoded(cropped(image, 0.05))
+    fill(tmp_path / "dogs", files)
+    fill(tmp_path / "cats", {f"{number}.jpg": photo(number, SIZE) for number in range(100, 112)})
+    assert negbuild("add", "dogs", "--category", "dog", "--role", "known").code == 0
+    assert negbuild("add", "cats", "--category", "cat", "--role", "unknown").code == 0
+    assert negbuild("split", "--ratio", "50/25/25").code == 0
+    titles = dict(rows(tmp_path, "SELECT sha256, title FROM candidates"))
+    with (tmp_path / "dataset" / "manifest.csv").open(encoding="utf-8") as manifest:
+        splits: dict[str, set[str]] = {}
+        for row in csv.DictReader(manifest):
+            if row["category"] == "dog":
+                splits.setdefault(titles[row["sha256"]].partition("_")[0].removesuffix(".jpg"), set()).add(row["split"])
+    assert len(splits) == 24
+    assert all(len(where) == 1 for where in splits.values())
+
+
+def test_only_what_came_since_is_looked_at(negbuild: Negbuild, photo: Photo, tmp_path: Path) -> None:
+    fill(tmp_path / "first", {f"{number}.jpg": photo(number, SIZE) for number in range(12)})
+    assert negbuild("add", "first", "--category", "dog", "--role", "known").code == 0
+    assert negbuild("dedup").code == 0
+    assert rows(tmp_path, "SELECT count(*) FROM confirmed") == [(12,)]
+    for path in (tmp_path / "images").glob("??/*"):  # nobody needs to read them again
+        path.rename(path.with_suffix(".moved"))
+    assert negbuild("dedup").code == 0
+    for path in (tmp_path / "images").glob("??/*"):
+        path.rename(path.with_suffix(".jpg"))
+    with Image.open(tmp_path / "first" / "3.jpg") as image:
+        fill(tmp_path / "second", {"crop.jpg": encoded(cropped(image, 0.05))})
+    assert negbuild("add", "second", "--category", "dog", "--role", "known").code == 0
+    assert len(negbuild("dedup", "--json").json["dropped"]) == 1
+
+
+def test_any_order_gives_the_same_groups(photo: Photo) -> None:
+    originals = [Image.open(io.BytesIO(photo(number, SIZE))) for number in range(6)]
+    pictures = [encoded(image) for image in originals]
+    pictures += [encoded(alter(image)) for image in originals[:3] for alter in ALTERATIONS.values()]
+    found = [inspect(data) for data in pictures]
+    thumbnails = {str(number): one.thumbnail for number, one in enumerate(found) if isinstance(one, Inspection)}
+    prints = fingerprints([grids(thumbnail) for thumbnail in thumbnails.values()])
+    named: list[tuple[str, Fingerprint]] = list(zip(thumbnails, prints, strict=True))
+    groups = []
+    for seed in range(4):
+        order = [named[place] for place in np.random.default_rng(seed).permutation(len(named))]
+        twins = [
+            (pair.older, pair.newer)
+            for some in confirmed_pairs(order[:7], order[7:], lambda key: look(thumbnails[key]))
+            for pair in some.pairs
+            if pair.twins
+        ]
+        # What is known was confirmed before.
+        twins += [
+            (pair.older, pair.newer)
+            for some in confirmed_pairs([], order[:7], lambda key: look(thumbnails[key]))
+            for pair in some.pairs
+            if pair.twins
+        ]
+        groups.append(close_groups(thumbnails, twins))
+    assert groups[0] == groups[1] == groups[2] == groups[3]
+    assert len(set(groups[0].values())) == 6
+    assert Comparer().add(named)  # fingerprints alone find some of them
