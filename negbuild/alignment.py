@@ -39,6 +39,12 @@ only outlines on a plain ground agree."""
 FEWEST_BLOCKS, FEWEST_INSIDE = 6, 3
 """Blocks that must agree, and of those such as hold no plain ground: two shirts of one cut share their outlines."""
 
+NEAR_DISTANCE, NEAR_SHARE, FEWEST_NEAR = 16, 0.4, 4
+"""Fingerprints this near (bits of 192) ask for less evidence: hardly two unrelated pictures in a million are."""
+
+FAR_DISTANCE, FAR_SHARE = 56, 0.65
+"""Fingerprints further apart than this ask for more: two parts of one brick wall come as near as that."""
+
 TIGHT_DISTANCE, TIGHT_DIFFERENCE, TIGHT_PART = 8, 2.5, 0.06
 """For pictures with little detail: bits of 192, and the root mean square left after brightness and contrast, in grey
 levels or as a part of the older picture's own."""
@@ -112,11 +118,17 @@ class _Evidence(NamedTuple):
     more: NDArray[np.float64]
     less: NDArray[np.float64]
 
-    def agrees(self, share: float) -> NDArray[np.bool_]:
-        """Say of which pairs enough agrees; outlines on a plain ground suffice only where nearly all do."""
-        whole = (self.matched >= FEWEST_BLOCKS) & (self.matched >= share * self.compared)
-        inside = (self.matched_inside >= FEWEST_INSIDE) & (self.matched_inside >= share * self.compared_inside)
-        return whole & (inside | ~self.grounded | (self.matched >= SURE_SHARE * self.compared))
+    def agrees(self, share: float, distances: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say of which pairs enough agrees, by the distances of their fingerprints.
+
+        Outlines on a plain ground suffice only where nearly all do, or where the fingerprints are near.
+        """
+        shares = np.where(distances > FAR_DISTANCE, max(share, FAR_SHARE), share)
+        whole = (self.matched >= FEWEST_BLOCKS) & (self.matched >= shares * self.compared)
+        inside = (self.matched_inside >= FEWEST_INSIDE) & (self.matched_inside >= shares * self.compared_inside)
+        sure = self.matched >= SURE_SHARE * self.compared
+        close = (self.matched >= FEWEST_NEAR) & (self.matched >= min(share, NEAR_SHARE) * self.compared)
+        return (whole & (inside | ~self.grounded | sure)) | ((distances <= NEAR_DISTANCE) & close)
 
 
 def compare(older: Look, newer: Look, distance: int, orientation: int) -> Verdict:
@@ -166,7 +178,7 @@ def _as_is(newer: Look, rival: Rival) -> Verdict:
     whole = np.eye(3)[None, :2]
     evidence = _evidence(newer, [rival], whole)
     return _verdict(
-        Reason.SAME if evidence.agrees(_SAME_SHARE)[0] else Reason.OTHER,
+        Reason.SAME if evidence.agrees(_SAME_SHARE, np.array([FAR_DISTANCE]))[0] else Reason.OTHER,
         evidence,
         0,
         _upright(whole[0], rival.orientation),
@@ -187,7 +199,7 @@ def _judged(newer: Look, rivals: Sequence[Rival], alignments: Affines) -> list[V
     sane &= registration.areas(alignments) > 0
     alignments[~sane] = np.eye(3)[:2]
     evidence = _evidence(newer, rivals, alignments)
-    agrees = evidence.agrees(SHARE) & sane
+    agrees = evidence.agrees(SHARE, np.array([rival.distance for rival in rivals])) & sane
     verdicts = []
     for place, rival in enumerate(rivals):
         shared = evidence.more[place] >= MOST_SHARED and evidence.less[place] >= LEAST_SHARED

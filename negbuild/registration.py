@@ -152,7 +152,7 @@ def _rough(aspect_step: int, side: int) -> tuple[Affines, _Taps]:
 
 def _rough_alignments(aspect: float) -> Affines:
     """As is, first; then crops and borders on all sides, on one side, turns by some degrees, and shifts."""
-    chosen = [_about_centre(1, 1, 0, 0)]
+    chosen = [_about_centre(scale, scale, 0, 0) for scale in (1, 0.95, 1 / 0.95)]
     for scale, shift in (0.8, 0.1), (0.9, 0.05), (1 / 0.9, 0.055), (1 / 0.8, 0.125):
         chosen += [_about_centre(scale, scale, x, y) for x in (-shift, 0, shift) for y in (-shift, 0, shift)]
     for scale, shift in (0.85, 0.075), (1 / 0.85, 0.088):
