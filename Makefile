@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 BENCH := .venv-bench/bin
 
-.PHONY: demo test test-servers lint docs source test-source dist bench-crawl clean
+.PHONY: demo test test-servers lint docs source test-source dist bench-crawl bench-twins bench-join clean
 
 demo: .venv/demo.stamp  ## The whole way on bundled photographs, without key or network
 	$(BIN)/negbuild demo
@@ -38,6 +38,12 @@ dist: .venv/dev.stamp   ## Build the sdist, and the wheel from it
 bench-crawl: .venv/dev.stamp .venv-bench/peers.stamp  ## Speed beside img2dataset and icrawler; needs nginx; ARGS="--only hosts"
 	$(BIN)/python tests/bench/crawl.py $(ARGS)
 
+bench-twins: .venv/dev.stamp .venv-bench-twins/peers.stamp  ## Copies found and false pairs beside imagehash and imagededup; ARGS="FOLDER"
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench/twins.py --peers .venv-bench-twins/bin/python $(ARGS)
+
+bench-join: .venv/dev.stamp  ## The join of fingerprints beside faiss
+	$(BIN)/python tests/bench/join.py $(ARGS)
+
 # `venv --without-pip` works where the system's ensurepip is missing; pip reaches into the environment from outside.
 .venv/bin/python:
 	$(PYTHON) -m venv --without-pip .venv
@@ -57,5 +63,12 @@ bench-crawl: .venv/dev.stamp .venv-bench/peers.stamp  ## Speed beside img2datase
 	$(PYTHON) -m pip --python $(BENCH)/python install --quiet --requirement tests/bench/peers.txt
 	touch $@
 
+.venv-bench-twins/bin/python:
+	$(PYTHON) -m venv --without-pip .venv-bench-twins
+
+.venv-bench-twins/peers.stamp: tests/bench/peers-twins.txt | .venv-bench-twins/bin/python
+	$(PYTHON) -m pip --python .venv-bench-twins/bin/python install --quiet --requirement tests/bench/peers-twins.txt
+	touch $@
+
 clean:
-	rm -rf .venv .venv-bench .bench .servers build dist negbuild-demo ./*.egg-info
+	rm -rf .venv .venv-bench .venv-bench-twins .bench .servers build dist negbuild-demo ./*.egg-info

@@ -61,7 +61,6 @@ _SWAPS = 4  # from this orientation on, rows and columns change places
 Affine = tuple[tuple[float, float, float], tuple[float, float, float]]
 """Where a place of the older picture lies in the newer one, both in fractions of width and height from the top left."""
 
-
 _Number = TypeVar("_Number", bound=np.generic)
 
 

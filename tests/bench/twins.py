@@ -1,0 +1,270 @@
+"""How many altered copies are found, and how many unrelated pictures are, beside imagehash and imagededup.
+
+    twins.py [FOLDER] [--peers PYTHON] [--only recall|speed]
+
+Without a folder the pictures are crops of the photographs in scikit-image's wheel; of a folder every picture is taken,
+and should be unrelated to the others. `--peers` is the Python of an environment with imagededup (peers-twins.txt);
+without it that peer is left out. Every method sees the same JPEG files. Speed is CPU time of one thread, as a ratio.
+"""
+
+import argparse
+import importlib.util
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+
+import imagehash
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageEnhance
+
+from negbuild.alignment import JOIN_RADIUS, Look, Rival, compare, confirm, look
+from negbuild.fingerprint import fingerprints, grids
+from negbuild.model import Fingerprint
+from negbuild.neighbours import Index
+from negbuild.picture import Inspection, inspect
+from negbuild.twins import PLAIN_TEXTURE
+
+_PHOTOGRAPHS = (
+    "astronaut.png",
+    "brick.png",
+    "camera.png",
+    "chelsea.png",
+    "coffee.png",
+    "coins.png",
+    "grass.png",
+    "gravel.png",
+    "hubble_deep_field.jpg",
+    "ihc.png",
+    "moon.png",
+    "motorcycle_left.png",
+    "retina.jpg",
+    "rocket.jpg",
+)
+_FOR_RECALL, _FOR_FALSE = 12, 150  # crops of each photograph
+_LONGEST = 640
+_METHODS = {
+    "imagehash phash<=8": ("imagehash phash", 8),
+    "imagehash phash<=10": ("imagehash phash", 10),
+    "imagededup phash<=10": ("imagededup phash", 10),
+    "imagededup dhash<=10": ("imagededup dhash", 10),
+}
+Box = tuple[float, float, float, float]
+Hashes = dict[str, dict[str, int]]
+
+
+def _part(image: Image.Image, box: Box) -> Image.Image:
+    width, height = image.size
+    return image.crop((round(box[0] * width), round(box[1] * height), round(box[2] * width), round(box[3] * height)))
+
+
+def _captioned(image: Image.Image) -> Image.Image:
+    image, (width, height) = image.copy(), image.size
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, round(0.85 * height), width, height), fill="black")
+    draw.text((0.1 * width, 0.89 * height), "some caption text", fill="white", font_size=max(8, height // 16))
+    return image
+
+
+def _bordered(image: Image.Image) -> Image.Image:
+    wide, high = image.width // 20, image.height // 20
+    framed = Image.new("RGB", (image.width + 2 * wide, image.height + 2 * high), "white")
+    framed.paste(image, (wide, high))
+    return framed
+
+
+_ALTERATIONS: Mapping[str, Callable[[Image.Image], Image.Image]] = {
+    "JPEG q10": lambda image: image,
+    "half the size": lambda image: image.resize((image.width // 2, image.height // 2)),
+    "grey": lambda image: image.convert("L").convert("RGB"),
+    "brightness 1.3": lambda image: ImageEnhance.Brightness(image).enhance(1.3),
+    "caption box 15 %": _captioned,
+    "crop 5 % a side": lambda image: _part(image, (0.05, 0.05, 0.95, 0.95)),
+    "crop 10 % a side": lambda image: _part(image, (0.1, 0.1, 0.9, 0.9)),
+    "white border 5 %": _bordered,
+    "rotate 5 degrees": lambda image: image.rotate(5, Image.Resampling.BICUBIC),
+    "mirror": lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+    "rotate 90 degrees": lambda image: image.transpose(Image.Transpose.ROTATE_90),
+}
+
+
+def _jpeg(image: Image.Image, quality: int = 90) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def _crops(number: int, smallest: float, largest: float) -> Iterator[tuple[str, Box, Image.Image]]:
+    """Cut crops of natural size out of scikit-image's photographs, the same ones every time."""
+    package = importlib.util.find_spec("skimage")
+    assert package is not None
+    assert package.origin is not None
+    for name in _PHOTOGRAPHS:
+        image = Image.open(Path(package.origin).parent / "data" / name).convert("RGB")
+        random = np.random.default_rng([number, len(name), image.width])
+        for _ in range(number):
+            wide, high = random.uniform(smallest, largest, 2)
+            left, top = random.uniform(0, 1 - wide), random.uniform(0, 1 - high)
+            box = (float(left), float(top), float(left + wide), float(top + high))
+            crop = _part(image, box)
+            crop.thumbnail((_LONGEST, _LONGEST))
+            if min(crop.size) > 64:
+                yield name, box, crop
+
+
+def _given(folder: Path) -> Iterator[tuple[str, Box, Image.Image]]:
+    for file in sorted(folder.rglob("*")):
+        if file.suffix.lower() in {".jpg", ".jpeg", ".png", ".webp"}:
+            image = Image.open(file).convert("RGB")
+            image.thumbnail((_LONGEST, _LONGEST))
+            if min(image.size) > 64:
+                yield str(file), (0, 0, 1, 1), image
+
+
+def _unrelated(one: tuple[str, Box], other: tuple[str, Box]) -> bool:
+    (name, a), (other_name, b) = one, other
+    return name != other_name or min(a[2], b[2]) <= max(a[0], b[0]) or min(a[3], b[3]) <= max(a[1], b[1])
+
+
+def _seen(data: bytes) -> tuple[Look, Fingerprint] | None:
+    inspected = inspect(data)
+    if not isinstance(inspected, Inspection):
+        return None
+    return look(inspected.thumbnail), fingerprints([grids(inspected.thumbnail)])[0]
+
+
+def _hashes(folder: Path, peers: str) -> Hashes:
+    files = sorted(folder.iterdir())
+    found = {"imagehash phash": {file.name: int(str(imagehash.phash(Image.open(file))), 16) for file in files}}
+    if peers:
+        peer = Path(__file__).with_name("peer_imagededup.py")
+        said = subprocess.run([peers, peer, folder], stdout=subprocess.PIPE, check=True)
+        for name, hexes in json.loads(said.stdout).items():
+            found[f"imagededup {name}"] = {file: int(code, 16) for file, code in hexes.items()}
+    return found
+
+
+def _found(older: bytes, newer: bytes) -> bool:
+    """Say whether negbuild calls two pictures twins: the join, then the confirmation."""
+    one, other = _seen(older), _seen(newer)
+    if one is None or other is None or min(one[1].texture, other[1].texture) < PLAIN_TEXTURE:
+        return False
+    index = Index(JOIN_RADIUS)
+    index.add([one[1]])
+    return any(compare(one[0], other[0], near.distance, near.orientation).confirmed for near in index.add([other[1]]))
+
+
+def _recall(pictures: list[tuple[str, Box, Image.Image]], peers: str) -> None:
+    print(f"\nrecall on {len(pictures)} pictures, percent")
+    shown = ["negbuild"]
+    for change, alter in _ALTERATIONS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            mine = []
+            for number, (_, _, image) in enumerate(pictures):
+                original, altered = _jpeg(image), _jpeg(alter(image), 10 if change == "JPEG q10" else 90)
+                Path(folder, f"{number}.a.jpg").write_bytes(original)
+                Path(folder, f"{number}.b.jpg").write_bytes(altered)
+                mine.append(_found(original, altered))
+            hashes = _hashes(Path(folder), peers)
+        columns = {"negbuild": 100 * float(np.mean(mine))}
+        for method, (name, radius) in _METHODS.items():
+            if name in hashes:
+                words = [[hashes[name][f"{number}.{which}.jpg"] for which in "ab"] for number in range(len(pictures))]
+                columns[method] = 100 * float(np.mean([(a ^ b).bit_count() <= radius for a, b in words]))
+        if shown == ["negbuild"]:
+            shown = list(columns)
+            print(f"{'':18}" + "".join(f"{method:>22}" for method in shown))
+        print(f"{change:18}" + "".join(f"{columns[method]:22.1f}" for method in shown), flush=True)
+
+
+def _false_pairs(pictures: list[tuple[str, Box, Image.Image]], peers: str) -> None:
+    where = [(name, box) for name, box, _ in pictures]
+    related = [[place for place in range(new) if not _unrelated(where[place], where[new])] for new in range(len(where))]
+    pairs = len(where) * (len(where) - 1) // 2 - sum(map(len, related))
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder, f"{number:05d}.jpg") for number in range(len(pictures))]
+        for file, (_, _, image) in zip(files, pictures, strict=True):
+            file.write_bytes(_jpeg(image))
+        print(f"\ntaken for copies, of {pairs:,} unrelated pairs")
+        candidates, confirmed, seconds = _mine(files, related)
+        print(
+            f"  negbuild {confirmed} ({candidates:,} candidates, {1000 * seconds / max(candidates, 1):.3f} ms CPU each)"
+        )
+        hashes = _hashes(Path(folder), peers)
+    for method, (name, radius) in _METHODS.items():
+        if name in hashes:
+            words = np.array([hashes[name][file.name] for file in files], dtype=np.uint64)
+            print(f"  {method} {_near(words, related, radius)}")
+
+
+def _mine(files: list[Path], related: list[list[int]]) -> tuple[int, int, float]:
+    index, looks, places = Index(JOIN_RADIUS), list[Look](), list[int]()
+    candidates, confirmed, seconds = 0, 0, 0.0
+    for place, file in enumerate(files):
+        seen = _seen(file.read_bytes())
+        if seen is None or seen[1].texture < PLAIN_TEXTURE:
+            continue
+        near = [one for one in index.add([seen[1]]) if places[one.older] not in related[place]]
+        looks.append(seen[0])
+        places.append(place)
+        start = time.process_time()
+        verdicts = confirm(seen[0], [Rival(looks[one.older], one.distance, one.orientation) for one in near])
+        seconds += time.process_time() - start
+        candidates += len(near)
+        confirmed += sum(verdict.confirmed for verdict in verdicts)
+    return candidates, confirmed, seconds
+
+
+def _near(words: NDArray[np.uint64], related: list[list[int]], radius: int) -> int:
+    near = 0
+    for place in range(1, len(words)):
+        close = np.bitwise_count(words[:place] ^ words[place]) <= radius
+        close[related[place]] = False
+        near += int(close.sum())
+    return near
+
+
+def _speed() -> None:
+    print("\nfingerprints, three hashes (negbuild: in 8 orientations, with all checks of the picture), CPU time")
+    crops = [image for _, _, image in _crops(3, 0.6, 0.9)]
+    large = [image.resize((4000, 3000), Image.Resampling.BICUBIC) for image in crops[::5]]
+    for kind, images in (("web-sized", crops), ("12 MP", large)):
+        files = [_jpeg(image) for image in images]
+        ticks = [time.process_time()]
+        for data in files:
+            _hashed(data)
+        ticks.append(time.process_time())
+        fingerprints([grids(one.thumbnail) for one in map(inspect, files) if isinstance(one, Inspection)])
+        ticks.append(time.process_time())
+        theirs, ours = (1000 * (end - start) / len(files) for start, end in pairwise(ticks))
+        print(f"  {kind:10} imagehash {theirs:6.1f} ms, negbuild {ours:5.2f} ms: {theirs / ours:.1f} times")
+
+
+def _hashed(data: bytes) -> None:
+    image = Image.open(BytesIO(data))
+    for algorithm in (imagehash.phash, imagehash.dhash, imagehash.dhash_vertical):
+        algorithm(image)
+
+
+def main() -> None:
+    """Print the tables asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path)
+    parser.add_argument("--peers", default="")
+    parser.add_argument("--only", choices=("recall", "speed"))
+    asked = parser.parse_args()
+    if asked.only != "speed":
+        given = list(_given(asked.folder)) if asked.folder else None
+        _recall(given or list(_crops(_FOR_RECALL, 0.5, 0.9)), asked.peers)
+        _false_pairs(given or list(_crops(_FOR_FALSE, 0.2, 0.6)), asked.peers)
+    if asked.only != "recall":
+        _speed()
+
+
+if __name__ == "__main__":
+    main()
