@@ -40,7 +40,7 @@ FEWEST_BLOCKS, FEWEST_INSIDE = 6, 3
 """Blocks that must agree, and of those such as hold no plain ground: two shirts of one cut share their outlines."""
 
 NEAR_DISTANCE, NEAR_SHARE, FEWEST_NEAR = 16, 0.4, 4
-"""Fingerprints this near (bits of 192) ask for less evidence: hardly two unrelated pictures in a million are."""
+"""Fingerprints this near (bits of 192) ask for less evidence: hardly one unrelated pair in a million is."""
 
 FAR_DISTANCE, FAR_SHARE = 56, 0.65
 """Fingerprints further apart than this ask for more: two parts of one brick wall come as near as that."""

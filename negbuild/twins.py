@@ -18,6 +18,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
+from threadpoolctl import threadpool_limits
+
 from negbuild.alignment import JOIN_RADIUS, Look, Rival, confirm
 from negbuild.model import Drop, Fingerprint, Held, Pair, Progress, Role, no_progress
 from negbuild.neighbours import Index, Neighbour
@@ -85,7 +87,7 @@ def confirmed_pairs(
     """
     index, keys = Index(JOIN_RADIUS), [key for key, _ in _textured(known)]
     index.hold([print_ for _, print_ in _textured(known)])
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as threads:
         for start in range(0, len(new), _BATCH):
             batch = new[start : start + _BATCH]
             keys += [key for key, _ in _textured(batch)]

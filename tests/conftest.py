@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: each test has a core of its own at most
+
 import numpy as np
 import pytest
 from PIL import Image
