@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from negbuild.catalog import Catalog
 from negbuild.confirmation import confirm_copies
 from negbuild.errors import UsageError
-from negbuild.model import Held, Pair, Role
+from negbuild.model import Held, Pair, Progress, Role, no_progress
 from negbuild.plan import Item, Omission, Plan, Shares, plan_split
 from negbuild.store import Store
 from negbuild.twins import close_groups, label_of, shared
@@ -34,14 +34,23 @@ def conflicts(catalog: Catalog, held: Mapping[str, Held]) -> list[Pair]:
     ]
 
 
-def plan_workspace(catalog: Catalog, store: Store, ratio: Shares, seed: int, unseen: Collection[str] = ()) -> Planned:
+def plan_workspace(
+    catalog: Catalog,
+    store: Store,
+    ratio: Shares,
+    seed: int,
+    unseen: Collection[str] = (),
+    progress: Progress = no_progress,
+) -> Planned:
     """Plan the split of all images held, and remember it; the same plan whichever stage asks.
+
+    Progress counts the images that came since copies were looked for the last time.
 
     The categories `unseen` are held out from now on. Raises UsageError, with nothing changed, where that or the split
     cannot be.
     """
     _check_unseen(catalog.categories(), unseen)
-    confirm_copies(catalog, store)
+    confirm_copies(catalog, store, progress)
     held = catalog.images(unseen)
     groups = group_images(catalog, held)
     left_out = _conflicting(catalog, held) | _spare(catalog, held)

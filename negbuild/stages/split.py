@@ -73,7 +73,7 @@ def split(workspace: Workspace, out: Path, options: SplitOptions, *, progress: P
         if former.exists() and not out.exists():  # a run was killed between two renames
             former.rename(out)
         _check_target(out)
-        planned = plan_workspace(catalog, workspace.store, options.ratio, options.seed, options.unseen)
+        planned = plan_workspace(catalog, workspace.store, options.ratio, options.seed, options.unseen, progress)
         for leftover in (draft, former):
             shutil.rmtree(leftover, ignore_errors=True)
         try:
