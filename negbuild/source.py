@@ -30,7 +30,7 @@ from negbuild.model import UNKNOWN_LICENSE, Candidate, Search
 
 ENTRY_POINTS = "negbuild.sources"
 BEST_EFFORT = "best effort; automated queries are against the terms of the service; pages change"
-"""The terms of search engines, which let programs in for as long as they do not notice."""
+"""The terms of every search engine."""
 
 _CREATIVE_COMMONS = re.compile(r"creativecommons\.org/(?:licenses/([a-z-]+)|publicdomain/(zero|mark))/(\d\.\d)")
 _LONGEST_QUOTE = 120  # characters of what a service said that fit into one line
@@ -112,8 +112,8 @@ class Source:
     `documented` the further hosts that its pictures officially come from, whose robots.txt speaks to other robots than
     this one. `secrets` names the environment variables whose values must never be shown or kept. `probe` asks one small
     question to see whether the service works, where naming one candidate is no small one. Where `states_licenses` is
-    false, nobody can ask for some. For people: `gives` is what
-    the pictures are good for, `bounds` how many there are to be had and how fast, `terms` what to know before using it.
+    false, no licence can be asked for. For people: `gives` is what the pictures are good for, `bounds` how many there
+    are to be had and how fast, `terms` what to know before using it.
     """
 
     name: str
