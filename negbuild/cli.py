@@ -278,6 +278,8 @@ def dedup(path: Path | None, workspace: "Workspace", *, listed: bool, undo: bool
       negbuild dedup --list
       negbuild dedup photos
     """
+    if path and undo:
+        raise click.UsageError("--undo puts back the copies of a workspace; leave PATH out")
     if path:
         from negbuild.stages.audit import audit
 
@@ -288,8 +290,9 @@ def dedup(path: Path | None, workspace: "Workspace", *, listed: bool, undo: bool
     from negbuild.stages import dedup as stage
 
     if undo:
-        number = stage.undo(workspace)
-        _print(f"{number:,} copies put back; `negbuild dedup` sets them aside again")
+        undone = stage.undo(workspace)
+        line = f"{undone.put_back:,} copies put back; `negbuild dedup` sets them aside again"
+        _show(undone, [line], as_json=as_json)
         return
     with options.progress_bar("comparing") as progress:
         result = stage.dedup(workspace, progress=progress)

@@ -54,10 +54,11 @@ class Likeness:
     ) -> None:
         """Write what came of looking: images, their pairs, and how many others were refused at which distance.
 
-        `afresh` forgets what another version found.
+        `afresh` forgets what another version found, its pairs too: far apart, nobody would look at them again.
         """
         with self._file.transaction():
             if afresh:
+                self._file.run("DELETE FROM pairs WHERE reason <> ''")
                 self._file.run("DELETE FROM confirmed")
                 self._file.run("DELETE FROM refused")
             self._file.run("INSERT OR REPLACE INTO confirmed VALUES (?, ?)", ((sha256, version) for sha256 in batch))

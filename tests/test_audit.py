@@ -110,3 +110,9 @@ def test_copies_are_listed_put_back_and_set_aside_again(negbuild: Negbuild, tmp_
     assert undone.out == "6 copies put back; `negbuild dedup` sets them aside again\n"
     assert negbuild("status", "--json").json["categories"][0]["copies"] == 0
     assert negbuild("dedup", "--json").json == first
+    assert negbuild("dedup", "--undo", "--json").json == {"put_back": 6}
+    both = negbuild("dedup", "photos", "--undo")
+    assert (both.code, both.err) == (
+        2,
+        "negbuild dedup: --undo puts back the copies of a workspace; leave PATH out; run: negbuild dedup --help\n",
+    )

@@ -174,3 +174,18 @@ def test_any_order_gives_the_same_groups(photo: Photo) -> None:
     assert groups[0] == groups[1] == groups[2] == groups[3]
     assert len(set(groups[0].values())) == 6
     assert Comparer().add(named)  # fingerprints alone find some of them
+
+
+def test_another_way_of_looking_forgets_what_the_one_before_found(
+    negbuild: Negbuild, photo: Photo, tmp_path: Path
+) -> None:
+    with Image.open(io.BytesIO(photo(0, SIZE))) as image:
+        crop = encoded(cropped(image, 0.05))
+    fill(tmp_path / "photos", {"crop.jpg": crop} | {f"{number}.jpg": photo(number, SIZE) for number in range(4)})
+    assert negbuild("add", "photos", "--category", "dog", "--role", "known").code == 0
+    first = negbuild("dedup", "--json").json
+    with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as catalog, catalog:
+        catalog.execute("UPDATE confirmed SET version = 'older'")
+        one, other = (sha for (sha,) in catalog.execute("SELECT sha256 FROM images ORDER BY rowid LIMIT 2"))
+        catalog.execute("INSERT OR REPLACE INTO pairs VALUES (?, ?, 60, 0, 1, 'aligned', '')", (one, other))
+    assert negbuild("dedup", "--json").json == first

@@ -39,8 +39,7 @@ class Twins:
 class AuditResult:
     """What a folder holds: pictures, those too plain to compare, twins, and what could not be read, by reason.
 
-    `splits` counts the pictures of each split, where the folder has splits; `leaked` those of each split of which a
-    stricter split has a twin, or that have one in a laxer one.
+    `splits` counts the pictures of each split, where the folder has splits; `leaked` those that have a twin in another.
     """
 
     pictures: int

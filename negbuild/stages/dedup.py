@@ -43,12 +43,19 @@ class DedupResult:
     others: dict[int, int]
 
 
-def undo(workspace: Workspace) -> int:
-    """Put back every copy that was set aside; return how many that were."""
+@dataclass(frozen=True, slots=True)
+class UndoResult:
+    """How many copies were put back."""
+
+    put_back: int
+
+
+def undo(workspace: Workspace) -> UndoResult:
+    """Put back every copy that was set aside."""
     with workspace.writing() as catalog:
         drops = catalog.drops()
         catalog.replace_drops([])
-        return len(drops)
+        return UndoResult(len(drops))
 
 
 def dedup(workspace: Workspace, *, progress: Progress = no_progress) -> DedupResult:
