@@ -40,7 +40,8 @@ class Look:
 class Row:
     """One line of manifest.csv: a file of the tree, and all that is known of its picture.
 
-    `sha256` is that of the picture as it came, `file_sha256` that of the file; sizes are of the file, in pixels.
+    `sha256` is that of the picture as it came, `file_sha256` that of the file; sizes are of the file, in pixels. An
+    augmented copy names its `parent` by the SHA-256 of that, and the `seed` it was drawn with; others have neither.
     """
 
     file: str
@@ -51,11 +52,13 @@ class Row:
     sha256: str
     file_sha256: str
     group: str
+    parent: str
     width: int
     height: int
     source: str
     source_id: str
     query: str
+    seed: str
     page: str
     title: str
     author: str
@@ -155,11 +158,13 @@ def _row(place: Place, file: str, class_name: str, file_sha256: str, size: tuple
         sha256=held.image.sha256,
         file_sha256=file_sha256,
         group=place.group[:12],
+        parent="",
         width=size[0],
         height=size[1],
         source=origin.source,
         source_id="" if origin.url.startswith("file:") else origin.source_id,  # paths of a machine stay on it
         query=held.query,
+        seed="",
         page=origin.page,
         title=origin.title,
         author=origin.author,

@@ -1,22 +1,21 @@
-"""What the commands share: options, and the progress bar."""
+"""The options that commands share."""
 
 import functools
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from negbuild.model import Progress, Role, no_progress
+from negbuild.model import Role
 
 if TYPE_CHECKING:
     from negbuild.workspace import Workspace
 
 Command = Callable[..., None]
 
+POSITIVE = click.IntRange(min=1)
 roles = click.Choice([str(role) for role in Role])
 
 
@@ -167,19 +166,3 @@ def parse_settings(_context: click.Context, _parameter: click.Parameter, texts: 
         if "=" not in text:
             raise click.UsageError(f"--option {text}: is no NAME=VALUE")
     return {name.strip(): value.strip() for name, _, value in (text.partition("=") for text in texts)}
-
-
-@contextmanager
-def progress_bar(label: str) -> Iterator[Progress]:
-    """Show a bar on a terminal, and nothing in a pipe."""
-    if not sys.stderr.isatty():
-        yield no_progress
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label.replace("[", r"\["), total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -80,8 +80,7 @@ CREATE TABLE assignments (
 
 def m001_initial(run: Run) -> None:
     """Make the tables."""
-    for statement in SCHEMA.split(";\n"):
-        run(statement)
+    _execute(SCHEMA, run)
 
 
 STATES = """\
@@ -120,8 +119,7 @@ CREATE INDEX pending_by_host ON pending (source, query, host);
 
 def m002_states(run: Run) -> None:
     """Add what a crawl knows of each address: not tried yet, failed for now, and its version."""
-    for statement in STATES.split(";\n"):
-        run(statement)
+    _execute(STATES, run)
 
 
 CONFIRMATION = """\
@@ -145,12 +143,88 @@ CREATE TABLE refused (
 
 def m003_confirmation(run: Run) -> None:
     """Add what came of looking at pairs pixel by pixel."""
-    for statement in CONFIRMATION.split(";\n"):
+    _execute(CONFIRMATION, run)
+
+
+VERDICTS = """\
+-- What a person decided on a picture, in order; the last row of a picture counts, and none is ever changed.
+CREATE TABLE verdicts (
+    id INTEGER PRIMARY KEY,
+    sha256 TEXT NOT NULL,             -- whether it is held now or not
+    verdict TEXT NOT NULL             -- '': undecided again
+        CHECK (verdict IN ('keep', 'drop', 'unsure', 'move', 'duplicate', '')),
+    category TEXT NOT NULL,           -- the known category it was moved to; else ''
+    at REAL NOT NULL                  -- Unix time
+) STRICT;
+CREATE INDEX verdicts_by_image ON verdicts (sha256, id);
+"""
+
+
+def m004_verdicts(run: Run) -> None:
+    """Add the log of verdicts."""
+    _execute(VERDICTS, run)
+
+
+CHILDREN = """\
+-- Pictures made from one held: its augmented copies. They share its split, label, origin and licence.
+CREATE TABLE children (
+    sha256 TEXT PRIMARY KEY,          -- of their bytes, which lie in images/ too
+    parent TEXT NOT NULL REFERENCES images (sha256),
+    copy INTEGER NOT NULL,            -- number among the children of the parent, from 1
+    seed INTEGER NOT NULL,            -- what drew it
+    recipe TEXT NOT NULL,             -- preset or pipeline, attempt and library with its version, as JSON
+    background TEXT REFERENCES images (sha256),  -- what it was pasted on; null: nothing
+    format TEXT NOT NULL,
+    width INTEGER NOT NULL,           -- pixels
+    height INTEGER NOT NULL,
+    size INTEGER NOT NULL,            -- bytes
+    UNIQUE (parent, copy)
+) STRICT;
+"""
+
+
+def m005_children(run: Run) -> None:
+    """Add the augmented copies."""
+    _execute(CHILDREN, run)
+
+
+GUARDS = """\
+-- Pictures of other datasets: nothing that is a copy of them may enter a split.
+CREATE TABLE guards (
+    place TEXT NOT NULL,              -- the folder or archive, as it was given
+    name TEXT NOT NULL,               -- of the file in it
+    sha256 TEXT NOT NULL,
+    version TEXT NOT NULL,            -- fingerprint.VERSION
+    codes BLOB NOT NULL,              -- as in fingerprints
+    texture REAL NOT NULL,
+    look BLOB NOT NULL,               -- what confirmation compares: its small grey picture
+    PRIMARY KEY (place, name)
+) STRICT;
+"""
+
+
+def m006_guards(run: Run) -> None:
+    """Add what is kept out."""
+    _execute(GUARDS, run)
+
+
+def _execute(script: str, run: Run) -> None:
+    for statement in script.split(";\n"):
         run(statement)
 
 
-MIGRATIONS: tuple[Callable[[Run], None], ...] = (m001_initial, m002_states, m003_confirmation)
+MIGRATIONS: tuple[Callable[[Run], None], ...] = (
+    m001_initial,
+    m002_states,
+    m003_confirmation,
+    m004_verdicts,
+    m005_children,
+    m006_guards,
+)
 """In order; the number of those applied is the file's `user_version`."""
+
+SCRIPTS = (SCHEMA, STATES, CONFIRMATION, VERDICTS, CHILDREN, GUARDS)
+"""What they execute."""
 
 CALLS = """\
 -- Calls to services that grant so many in so much time, whichever workspace they were made for.
@@ -164,8 +238,7 @@ CREATE INDEX calls_by_service ON calls (service, at);
 
 def l001_initial(run: Run) -> None:
     """Make the table of the ledger."""
-    for statement in CALLS.split(";\n"):
-        run(statement)
+    _execute(CALLS, run)
 
 
 LEDGER_MIGRATIONS: tuple[Callable[[Run], None], ...] = (l001_initial,)

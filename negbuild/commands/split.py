@@ -1,0 +1,56 @@
+"""The command `split`."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from negbuild import options, show, terminal
+
+if TYPE_CHECKING:
+    from negbuild.workspace import Workspace
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write; else dataset/ in the workspace.")
+@click.option("--unseen", multiple=True, metavar="CATEGORY", help="Hold this category out of training; repeatable.")
+@click.option("--ratio", help="Percent of train/valid/test; else NEGBUILD_RATIO, negbuild.toml, 70/15/15.")
+@click.option("--seed", default=0, show_default=True, help="Decides which new group goes where.")
+@click.option(
+    "--size", type=options.POSITIVE, default=512, show_default=True, help="Longer side of pictures, in pixels."
+)
+@options.workspace
+@options.as_json
+def split(
+    out: Path | None,
+    unseen: tuple[str, ...],
+    ratio: str | None,
+    seed: int,
+    size: int,
+    workspace: "Workspace",
+    *,
+    as_json: bool,
+) -> None:
+    """Write train, valid, test and unseen, no copy in two of them.
+
+    \b
+    Example:
+      negbuild split --unseen dog --ratio 80/10/10
+    """
+    from negbuild.imagefolder import Look
+    from negbuild.names import category_name
+    from negbuild.plan import parse_ratio
+    from negbuild.stages import split as stage
+
+    how = stage.SplitOptions(
+        ratio=parse_ratio(ratio or workspace.setting("ratio") or "70/15/15"),
+        unseen=[category_name(category) for category in unseen],
+        seed=seed,
+        look=Look(longer_side=size),
+    )
+    out = workspace.root / "dataset" if out is None else out
+    with terminal.progress_bar(f"writing {out}") as progress:
+        result = stage.split(workspace, out, how, progress=progress)
+    then = shlex.join(["negbuild", "verify", str(result.dataset)])
+    terminal.show(result, show.split_lines(result), as_json=as_json, then=then)

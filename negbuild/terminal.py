@@ -1,0 +1,56 @@
+"""What a person reads: results go to stdout, everything else to stderr. The only module that prints."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from negbuild.model import Progress, no_progress
+
+
+def show(result: Any, lines: Sequence[str], *, as_json: bool, then: str = "") -> None:  # noqa: ANN401  of any stage
+    """Print a result as JSON, or as lines for a person with the next useful command."""
+    if as_json:
+        plain = [asdict(one) for one in result] if isinstance(result, list) else asdict(result)
+        click.echo(json.dumps(plain, indent=2, default=str))
+        return
+    write(*lines)
+    if then:
+        suggest(then)
+
+
+def write(*lines: str) -> None:
+    """Print lines of a result."""
+    click.echo("\n".join(lines))
+
+
+def suggest(command: str) -> None:
+    """Name the next useful command, unless the run wants no hints."""
+    if click.get_current_context().obj:
+        say(f"next: {command}")
+
+
+def say(*lines: str) -> None:
+    """Print lines beside the result: warnings, hints and errors."""
+    for line in lines:
+        click.echo(line, err=True)
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Progress]:
+    """Show a bar on a terminal, and nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield no_progress
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label.replace("[", r"\["), total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
