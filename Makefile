@@ -16,14 +16,14 @@ test-servers: .venv/dev.stamp  ## Crawls of a real MediaWiki and a real searx; a
 	tests/servers/install.sh
 	$(BIN)/pytest -q -n 0 tests/servers
 
-lint: .venv/dev.stamp   ## Style, types, and a README that agrees with the code
+lint: .venv/dev.stamp   ## Style, types, and pages that agree with the code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	PATH="$(CURDIR)/$(BIN):$$PATH" cog -P --check README.md
+	PATH="$(CURDIR)/$(BIN):$$PATH" cog -P --check README.md docs/*.md
 
-docs: .venv/dev.stamp   ## Write the generated parts of README.md anew
-	PATH="$(CURDIR)/$(BIN):$$PATH" cog -P -r README.md
+docs: .venv/dev.stamp   ## Write the generated parts of README.md and docs/ anew
+	PATH="$(CURDIR)/$(BIN):$$PATH" cog -P -r README.md docs/*.md
 
 source: .venv/dev.stamp ## Begin a new source: make source NAME=museum
 	@$(BIN)/python tests/sources/new.py "$(NAME)"

@@ -18,6 +18,7 @@ from negbuild.cli import cli
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 class Server(Protocol):
@@ -83,9 +84,11 @@ def test_every_example_of_the_help_runs(
         assert done.code == 0, f"{line}: {done.err}"
 
 
-def test_every_command_and_option_is_in_the_readme() -> None:
+def test_every_command_and_option_is_documented() -> None:
+    commands = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     for name, command in cli.commands.items():
-        section = README.partition(f"### negbuild {name}\n")[2].partition("###")[0]
+        assert f"[`negbuild {name}`](docs/commands.md#negbuild-{name})" in README
+        section = commands.partition(f"## negbuild {name}\n")[2].partition("## ")[0]
         assert section, name
         for parameter in command.params:
             if isinstance(parameter, click.Option):
@@ -99,11 +102,11 @@ def test_the_first_ten_lines_say_what_it_is_and_for_whom() -> None:
         assert words in head
 
 
-def test_every_link_of_the_readme_to_a_file_leads_somewhere() -> None:
-    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in target]
-    assert targets
-    for target in targets:
-        assert (ROOT / target).is_file(), target
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)[^)]*\)|src=\"([^\"]+)\"", page.read_text(encoding="utf-8"))
+    for target in (one or other for one, other in targets):
+        assert "://" in target or (page.parent / target).is_file(), target
 
 
 def test_the_example_from_python_builds_a_verified_dataset(tmp_path: Path) -> None:
