@@ -13,6 +13,7 @@ from negbuild import __version__, terminal
 from negbuild.commands.crawl import add, crawl
 from negbuild.commands.dedup import dedup
 from negbuild.commands.init import init
+from negbuild.commands.report import report
 from negbuild.commands.sources import sources
 from negbuild.commands.split import split
 from negbuild.commands.status import status
@@ -57,7 +58,7 @@ def cli() -> None:
     """Build the other half of an image dataset: its negatives, and splits that tell the truth."""
 
 
-for command in (init, add, crawl, sources, status, dedup, split, verify):
+for command in (init, add, crawl, sources, status, dedup, split, verify, report):
     cli.add_command(command)
 
 
