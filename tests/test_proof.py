@@ -3,12 +3,17 @@
 import importlib.util
 from collections.abc import Callable, Sequence
 from io import BytesIO
+from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from negbuild import proof
+from negbuild.crossing import Spot, compare_all
+from negbuild.evidence import examine
 from negbuild.fingerprint import fingerprints, grids
 from negbuild.picture import Inspection, inspect, jpeg_bytes, normalised
 from negbuild.proof import TEXTURE, THRESHOLD, Certificate, certify
@@ -189,7 +194,7 @@ def test_independent_hashes_agree_with_the_fingerprints(tmp_path: Path, photos: 
     for number, image in enumerate([*images, *photos, *(turned(one, TURNS[5]) for one in photos)]):
         path = tmp_path / f"{number}.jpg"
         path.write_bytes(jpeg_bytes(image, 90))
-        sketch = proof._sketch(path)  # noqa: SLF001  the certificate shows no more than its nearest pair
+        sketch = proof.sketch(path)
         inspection = inspect(path.read_bytes())
         assert isinstance(inspection, Inspection)
         codes = fingerprints([grids(inspection.thumbnail)])[0].codes
@@ -200,3 +205,42 @@ def test_independent_hashes_agree_with_the_fingerprints(tmp_path: Path, photos: 
     assert len(costs) > 8 * 60
     assert max(costs) <= 12
     assert sum(costs) / len(costs) < 3
+
+
+@pytest.mark.parametrize("sizes", [(5, 7), (1, 1), (3, 200, 5), (70, 300)])
+def test_every_pair_across_groups_is_compared(sizes: Sequence[int]) -> None:
+    """The blocks of the comparison against one pair after the other, near ones in both directions."""
+    random = np.random.default_rng(len(sizes))
+    seeds = random.integers(0, 2**63, (9, 8, 3), dtype=np.uint64)
+    groups = {}
+    for number, size in enumerate(sizes):
+        words = seeds[random.integers(0, len(seeds), size)]
+        noise = random.integers(0, 2**63, (3, size, 8, 3), dtype=np.uint64)
+        words ^= noise[0] & noise[1] & noise[2] * (random.random((size, 1, 1)) < 0.7)
+        groups[f"group{number}"] = np.ascontiguousarray(words.transpose(1, 2, 0))
+    nearest, copies = compare_all(groups, 40)
+    flat = [(name, place, words[:, :, place]) for name, words in groups.items() for place in range(words.shape[2])]
+    expected, found = [255] * len(flat), set()
+    for one, other in combinations(range(len(flat)), 2):
+        if flat[one][0] != flat[other][0]:
+            far = direct(flat[one][2], flat[other][2])
+            if far <= 32:
+                far = min(far, direct(flat[other][2], flat[one][2]))
+            expected[one], expected[other] = min(expected[one], far), min(expected[other], far)
+            if far <= 40:
+                found.add((Spot(*flat[one][:2]), Spot(*flat[other][:2]), far))
+    assert nearest == expected
+    assert set(copies) == found
+    assert len(copies) == len(found)
+
+
+def direct(turned: NDArray[np.uint64], upright: NDArray[np.uint64]) -> int:
+    return min(int(np.bitwise_count(one ^ upright[0]).sum()) for one in turned)
+
+
+def test_a_picture_gives_the_same_sketch_alone_and_among_others(tmp_path: Path, photos: Sequence[Pillow.Image]) -> None:
+    data = [jpeg_bytes(image, 90) for image in photos]
+    together = [seen.sketch for seen in examine(data)]
+    for number, one in enumerate(data):
+        (tmp_path / "one.jpg").write_bytes(one)
+        assert proof.sketch(tmp_path / "one.jpg") == proof.sketch(BytesIO(one)) == together[number]
