@@ -15,9 +15,7 @@ if TYPE_CHECKING:  # the stages import numpy and Pillow, and `--help` needs neit
     from negbuild.stages.sources import SourceState
     from negbuild.stages.split import SplitCount, SplitResult
     from negbuild.stages.status import StatusResult
-    from negbuild.stages.verify import VerifyResult
 
-_MOST_PROBLEMS = 5
 SHOWN = 10
 """Lines of a list that are shown, where nobody wants all of it."""
 
@@ -173,19 +171,6 @@ def certificate_line(certificate: "Certificate") -> str:
         f"certificate: {certificate.statement} ({certificate.compared:,} compared, {certificate.excluded:,} too plain; "
         f"the nearest pair is {certificate.threshold + certificate.margin} bits apart, of 192)"
     )
-
-
-def verify_lines(result: "VerifyResult") -> list[str]:
-    """List every promise, and what breaks it."""
-    lines = []
-    for check in result.checks:
-        lines.append(f"{'broken' if check.problems else 'holds '}  {check.promise}")
-        lines += [f"          {problem}" for problem in check.problems[:_MOST_PROBLEMS]]
-        if len(check.problems) > _MOST_PROBLEMS:
-            lines.append(f"          and {len(check.problems) - _MOST_PROBLEMS:,} more")
-    if result.certificate:
-        lines.append(certificate_line(result.certificate))
-    return lines
 
 
 def sources_lines(listed: Sequence["SourceState"], *, whole: bool) -> list[str]:

@@ -91,7 +91,11 @@ def fill(folder: Path, photo: Photo, count: int, first: int = 0) -> Path:
             "negbuild split: Invalid value for '--size': 0 is not in the range x>=1; run: negbuild split --help",
         ),
         ("verify dataset", 2, "negbuild: dataset: no such folder; run: negbuild split --out dataset"),
-        ("verify photos", 2, "negbuild: photos: no dataset that negbuild wrote (manifest.csv is missing)"),
+        (
+            "verify photos",
+            2,
+            "negbuild: photos: holds no folders of pictures, one for each class; run: negbuild verify --help",
+        ),
         ("init text.txt", 2, "negbuild: text.txt: is a file; choose a folder"),
         ("fly", 2, "negbuild: No such command 'fly'; run: negbuild --help"),
     ],

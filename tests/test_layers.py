@@ -28,16 +28,24 @@ COMMAND_LINE = ["negbuild.cli", *COMMANDS[1:], "negbuild.options", "negbuild.ter
 PURE = [
     f"negbuild.{name}"
     for name in (
+        "agreement",
         "alignment",
         "compiled",
+        "crossing",
+        "evidence",
         "fingerprint",
+        "foreign",
+        "loaders",
         "looks",
         "registration",
         "names",
         "neighbours",
         "picture",
         "plan",
+        "promises",
         "proof",
+        "records",
+        "shortcuts",
         "twins",
     )
 ]

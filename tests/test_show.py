@@ -17,9 +17,9 @@ from negbuild.show import (
     split_lines,
     status_lines,
     table,
-    verify_lines,
 )
 from negbuild.show_copies import dedup_lines
+from negbuild.show_verify import verify_lines
 from negbuild.stages.crawl import CrawlResult
 from negbuild.stages.dedup import Copy, DedupResult
 from negbuild.stages.split import SplitCount, SplitResult
@@ -228,7 +228,7 @@ def test_verify_lists_promises_and_the_first_problems() -> None:
         Check("manifest and files agree", []),
         Check("no group is divided", [f"group {number}: in test, train" for number in range(1007)]),
     ]
-    assert verify_lines(VerifyResult(checks, PROVEN)) == [
+    assert verify_lines(VerifyResult("multiclass", checks, PROVEN)) == [
         "holds   manifest and files agree",
         "broken  no group is divided",
         "          group 0: in test, train",
@@ -239,4 +239,4 @@ def test_verify_lists_promises_and_the_first_problems() -> None:
         "          and 1,002 more",
         PROVEN_LINE,
     ]
-    assert verify_lines(VerifyResult(checks[:1], None)) == ["holds   manifest and files agree"]
+    assert verify_lines(VerifyResult("multiclass", checks[:1])) == ["holds   manifest and files agree"]

@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from negbuild import proof
-from negbuild.imagefolder import Row, comparable_files, read_manifest
+from negbuild.imagefolder import Row, comparable_files, read_manifest, write_records
 from negbuild.model import Role, Search
 from negbuild.order import Order
 from negbuild.source import find_source
@@ -30,9 +30,10 @@ Edit = Callable[[Pillow.Image], bytes]
 
 READABLE = "the manifest can be read"
 SHAPE = "the tree is split/class/file, the same classes in every split, none empty"
-INDICES = "every loader gives the same class indices, 0_na first"
+INDICES = "every loader reads the same classes, indices and pictures, 0_na first"
 MANIFEST = "manifest and files agree, byte for byte"
-PICTURES = "every picture decodes: JPEG, RGB, upright, one frame, as large as stated"
+PICTURES = "every picture decodes: RGB, upright, one frame, as large as stated"
+RECORDS_AGREE = "attribution, settings and README say what the manifest says"
 UNSEEN = "unseen categories are in the holdout and nowhere else"
 GROUPS = "no group is divided between splits"
 TWINS = "no two twins lie in different splits"
@@ -88,7 +89,12 @@ def seal(root: Path) -> None:
     for row in read_manifest(root):
         data = (root / row.file).read_bytes()
         rows.append(replace(row, file_sha256=hashlib.sha256(data).hexdigest()))
-    write_rows(root, rows)
+    kept = {name: (root / name).read_bytes() for name in ("classes.txt", "class_indices.json")}
+    settings = json.loads((root / "negbuild.lock.json").read_text())
+    settings["categories"].update({row.category: row.role for row in rows})
+    write_records(root, rows, settings)
+    for name, data in kept.items():
+        (root / name).write_bytes(data)
     certificate = proof.certify(root, comparable_files(rows))
     (root / "certificate.json").write_text(json.dumps(asdict(certificate)))
 
@@ -263,7 +269,7 @@ def _an_unseen_picture_in_train(root: Path) -> Path:
     return transfer(root, some(root, "unseen/0_na"), "train/0_na")
 
 
-@breaks(UNSEEN)
+@breaks(UNSEEN, RECORDS_AGREE)
 def _an_unseen_picture_in_valid_under_another_role(root: Path) -> None:
     transfer(root, some(root, "unseen/0_na"), "valid/0_na", role="unknown")
 
@@ -288,7 +294,7 @@ def _a_negative_among_the_known_pictures(root: Path) -> Path:
     return transfer(root, some(root, "train/0_na"), "train/hotdog")
 
 
-@breaks(UNSEEN)
+@breaks(UNSEEN, RECORDS_AGREE)
 def _a_known_picture_of_test_that_the_holdout_lacks(root: Path) -> None:
     assert len(list((root / "unseen" / "hotdog").iterdir())) > 1
     path = some(root, "unseen/hotdog")
@@ -307,7 +313,7 @@ def _a_class_folder_removed(root: Path) -> Path:
     return root / "valid" / "hotdog"
 
 
-@breaks(SHAPE, INDICES)
+@breaks(SHAPE, INDICES, RECORDS_AGREE)
 def _a_class_folder_removed_with_its_rows(root: Path) -> Path:
     shutil.rmtree(root / "unseen" / "hotdog")
     shutil.rmtree(root / "unseen" / "bun")
@@ -334,7 +340,7 @@ def _a_class_folder_added(root: Path) -> Path:
     return root / "test" / "cake"
 
 
-@breaks(SHAPE, MANIFEST, TWINS)
+@breaks(SHAPE, INDICES, MANIFEST, TWINS)
 def _a_class_folder_emptied(root: Path) -> Path:
     for path in (root / "test" / "hotdog").iterdir():
         path.unlink()
@@ -389,7 +395,7 @@ def _class_names_that_are_no_text(root: Path) -> Path:
     return root / "classes.txt"
 
 
-@breaks(MANIFEST)
+@breaks(MANIFEST, RECORDS_AGREE)
 def _a_row_twice(root: Path) -> Path:
     rows = read_manifest(root)
     write_rows(root, [*rows, rows[0]])
@@ -405,7 +411,7 @@ def _a_row_removed(root: Path) -> Path:
     return root / rows[0].file
 
 
-@breaks(MANIFEST, TWINS)
+@breaks(MANIFEST, TWINS, RECORDS_AGREE)
 def _all_rows_removed(root: Path) -> None:
     manifest = root / "manifest.csv"
     manifest.write_text(manifest.read_text().splitlines()[0] + "\n")
@@ -586,19 +592,19 @@ def _no_attribution(root: Path) -> Path:
     return root / "ATTRIBUTION.csv"
 
 
-@breaks(SHAPE, MANIFEST)
+@breaks(SHAPE, INDICES, MANIFEST)
 def _a_hidden_file(root: Path) -> Path:
     (root / "train" / ".hidden.jpg").write_bytes(b"")
     return root / "train" / ".hidden.jpg"
 
 
-@breaks(SHAPE, MANIFEST)
+@breaks(SHAPE, INDICES, MANIFEST)
 def _a_table_that_a_loader_takes_for_labels(root: Path) -> Path:
     (root / "train" / "metadata.csv").write_text("file_name,label\n")
     return root / "train" / "metadata.csv"
 
 
-@breaks(SHAPE, MANIFEST)
+@breaks(SHAPE, INDICES, MANIFEST)
 def _a_picture_in_a_nested_folder(root: Path) -> Path:
     (root / "train" / "hotdog" / "more").mkdir()
     return copied(some(root, "train/hotdog"), root / "train" / "hotdog" / "more")
@@ -623,12 +629,147 @@ def _a_link_in_place_of_a_picture(root: Path) -> Path:
     return path
 
 
-@breaks(SHAPE, MANIFEST)
+@breaks(SHAPE, INDICES)
 def _a_link_in_place_of_a_class_folder(root: Path) -> Path:
     path = root / "train" / "hotdog"
     path.rename(root.parent / "elsewhere")
     path.symlink_to(root.parent / "elsewhere")
     return path
+
+
+# --- augmented copies, and records that say other things
+
+
+CHILDREN = "augmented copies are in train, as their parents are"
+
+
+def augmented(root: Path, parent: Path, folder: str = "train/hotdog", **row: Any) -> Path:  # noqa: ANN401
+    """Write an augmented copy of a picture as `augment` and `split` do, every record in agreement."""
+    old = row_of(root, parent)
+    split_, class_name = folder.split("/")
+    with Pillow.open(parent) as image:
+        data = jpeg(ImageOps.mirror(image), quality=90)
+    sha256 = hashlib.sha256(data).hexdigest()
+    file = f"{folder}/{old.category}_{sha256[:12]}_aug001.jpg"
+    new = replace(old, file=file, split=split_, class_name=class_name, sha256=sha256, parent=old.sha256, seed="7")
+    (root / file).write_bytes(data)
+    write_rows(root, [*read_manifest(root), replace(new, **row)])
+    seal(root)
+    return root / file
+
+
+@breaks()
+def _nothing_by_an_augmented_copy(root: Path) -> None:
+    augmented(root, some(root, "train/hotdog"))
+
+
+@breaks()
+def _nothing_by_an_augmented_copy_whose_parent_is_left_out(root: Path) -> None:
+    parent = some(root, "train/hotdog")
+    augmented(root, parent)
+    change_rows(root, lambda row: None if root / row.file == parent else row)
+    parent.unlink()
+    seal(root)
+
+
+@breaks(CHILDREN)
+def _an_augmented_copy_in_test(root: Path) -> Path:
+    parent = some(root, "test/bun")
+    for row in read_manifest(root):
+        if row.sha256 == row_of(root, parent).sha256 and row.split == "unseen":
+            augmented(root, root / row.file, "unseen/bun")
+    return augmented(root, parent, "test/bun")
+
+
+@breaks(CHILDREN, GROUPS, TWINS)
+def _an_augmented_copy_of_a_picture_of_test(root: Path) -> Path:
+    return augmented(root, some(root, "test/hotdog"))
+
+
+@breaks(CHILDREN)
+def _an_augmented_copy_with_another_licence(root: Path) -> Path:
+    return augmented(root, some(root, "train/hotdog"), license="CC-BY-4.0")
+
+
+@breaks(CHILDREN)
+def _an_augmented_copy_of_another_group(root: Path) -> Path:
+    return augmented(root, some(root, "train/hotdog"), group="another")
+
+
+@breaks(CHILDREN)
+def _an_augmented_copy_that_hides_its_parent(root: Path) -> Path:
+    path = augmented(root, some(root, "train/hotdog"))
+    change_rows(root, lambda row: replace(row, parent=""))
+    return path
+
+
+@breaks(RECORDS_AGREE)
+def _another_author_in_the_attribution(root: Path) -> Path:
+    path = root / "ATTRIBUTION.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    fields = lines[1].split(",")
+    fields[2] = "Somebody Else"
+    path.write_text("".join([lines[0], ",".join(fields), *lines[2:]]))
+    return root / fields[0]
+
+
+@breaks(RECORDS_AGREE)
+def _a_line_missing_in_the_attribution(root: Path) -> Path:
+    path = root / "ATTRIBUTION.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:-1]))
+    return root / lines[-1].split(",")[0]
+
+
+@breaks(RECORDS_AGREE)
+def _a_line_of_no_file_in_the_attribution(root: Path) -> Path:
+    with (root / "ATTRIBUTION.csv").open("a") as stream:
+        stream.write("train/hotdog/nothing.jpg,,,,unknown,,resized\n")
+    return root / "train/hotdog/nothing.jpg"
+
+
+@breaks(RECORDS_AGREE)
+def _an_attribution_without_columns(root: Path) -> Path:
+    (root / "ATTRIBUTION.csv").write_text("file\nx\n")
+    return root / "ATTRIBUTION.csv"
+
+
+@breaks(RECORDS_AGREE)
+def _another_role_in_the_settings(root: Path) -> Path:
+    path = root / "negbuild.lock.json"
+    path.write_text(path.read_text().replace('"dog": "unseen"', '"dog": "unknown"'))
+    return path
+
+
+@breaks(RECORDS_AGREE)
+def _settings_that_are_no_json(root: Path) -> Path:
+    (root / "negbuild.lock.json").write_text("{")
+    return root / "negbuild.lock.json"
+
+
+@breaks(RECORDS_AGREE)
+def _a_readme_without_a_class(root: Path) -> Path:
+    path = root / "README.md"
+    path.write_text(path.read_text().replace("hotdog", "sausage"))
+    return path
+
+
+@breaks(RECORDS_AGREE, INDICES)
+def _a_readme_without_the_holdout(root: Path) -> Path:
+    path = root / "README.md"
+    path.write_text(path.read_text().replace('      - split: unseen\n        path: "unseen/**"\n', ""))
+    return path
+
+
+@breaks(RECORDS_AGREE, INDICES)
+def _a_readme_that_names_no_splits(root: Path) -> Path:
+    (root / "README.md").write_text("0_na, bun, hotdog, unknown")
+    return root / "README.md"
+
+
+@breaks(MANIFEST)
+def _two_known_categories_exchanged(root: Path) -> None:
+    transfer(root, some(root, "train/hotdog"), "train/bun")
 
 
 @pytest.mark.parametrize("name", SPOILT)
@@ -638,7 +779,7 @@ def test_what_spoils_a_dataset_breaks_the_promise_meant(dataset: Path, name: str
     result = verify(dataset)
     broken = {check.promise: check.problems for check in result.checks if check.problems}
     assert set(broken) == promises
-    assert not result.holds
+    assert result.holds == (not promises)
     if named:
         file = named.relative_to(dataset).as_posix()
         assert any(file in problem for problems in broken.values() for problem in problems)
@@ -667,7 +808,14 @@ def test_a_good_dataset_holds_wherever_it_lies_and_is_not_touched(negbuild: Negb
     before = list(snapshot(dataset))
     done = negbuild("verify", dataset)
     assert (done.code, done.err) == (0, "")
-    assert [line[:8] for line in done.out.splitlines()[:-1]] == ["holds   "] * 7
+    lines = done.out.splitlines()
+    assert [line[:8] for line in lines if line[:1] != " "][:-1] == ["holds   "] * 8
+    assert lines[2:6] == [
+        "          train: 10 pictures, 0_na is 0 (4), bun is 1 (2), hotdog is 2 (4)",
+        "          valid: 5 pictures, 0_na is 0 (2), bun is 1 (1), hotdog is 2 (2)",
+        "          test: 5 pictures, 0_na is 0 (2), bun is 1 (1), hotdog is 2 (2)",
+        "          unseen: 6 pictures, 0_na is 0 (3), bun is 1 (1), hotdog is 2 (2)",
+    ]
     assert done.out.splitlines()[-1].startswith("certificate: no two compared pictures in different splits are within")
     assert list(snapshot(dataset)) == before
 
@@ -680,6 +828,7 @@ def test_the_result_as_json(negbuild: Negbuild, dataset: Path) -> None:
         INDICES,
         MANIFEST,
         PICTURES,
+        RECORDS_AGREE,
         UNSEEN,
         GROUPS,
         TWINS,
@@ -694,7 +843,7 @@ def test_a_broken_promise_is_exit_5_and_names_the_file(negbuild: Negbuild, datas
     leak = _a_mirrored_copy_in_another_split(dataset)
     assert leak is not None
     done = negbuild("verify", dataset)
-    assert (done.code, done.err) == (5, f"negbuild: {dataset}: 1 of 7 promises are broken\n")
+    assert (done.code, done.err) == (5, f"negbuild: {dataset}: 1 of 8 promises are broken\n")
     assert f"broken  {TWINS}" in done.out.splitlines()
     assert leak.relative_to(dataset).as_posix() in done.out
     as_json = negbuild("verify", dataset, "--json")
@@ -723,8 +872,8 @@ def test_many_problems_are_counted_and_a_few_shown(negbuild: Negbuild, dataset: 
     [
         ("nowhere", "nowhere: no such folder; run: negbuild split --out nowhere"),
         ("file", "file: no such folder; run: negbuild split --out file"),
-        ("folder", "folder: no dataset that negbuild wrote (manifest.csv is missing)"),
-        ("half", "half: no dataset that negbuild wrote (manifest.csv is missing)"),
+        ("folder", "folder: holds no folders of pictures, one for each class; run: negbuild verify --help"),
+        ("half", "half: holds no folders of pictures, one for each class; run: negbuild verify --help"),
     ],
 )
 def test_what_is_no_dataset_is_exit_2(negbuild: Negbuild, tmp_path: Path, name: str, line: str) -> None:
@@ -733,3 +882,143 @@ def test_what_is_no_dataset_is_exit_2(negbuild: Negbuild, tmp_path: Path, name: 
     (tmp_path / "half" / "manifest.csv").mkdir(parents=True)
     done = negbuild("verify", name)
     assert (done.code, done.out, done.err) == (2, "", f"negbuild: {line}\n")
+
+
+# --- layouts
+
+
+def laid_out(root: Path, layout: str, place: Callable[[Row], str | None]) -> Path:
+    """Lay a multiclass dataset out in another way: the class folder of each row, or None to leave it out."""
+    rows = []
+    for row in read_manifest(root):
+        class_name = place(row)
+        if class_name is None:
+            (root / row.file).unlink()
+            continue
+        file = f"{row.split}/{class_name}/{Path(row.file).name}"
+        (root / file).parent.mkdir(exist_ok=True)
+        (root / row.file).rename(root / file)
+        rows.append(replace(row, file=file, class_name=class_name))
+    for folder in sorted(root.glob("*/*"), reverse=True):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+    if not any((root / "unseen").iterdir()):
+        (root / "unseen").rmdir()
+    settings = json.loads((root / "negbuild.lock.json").read_text())
+    write_records(root, rows, {**settings, "layout": layout})
+    write_rows(root, rows)
+    seal(root)
+    return root
+
+
+def as_binary(row: Row) -> str:
+    return "positive" if row.role == "known" else "0_na"
+
+
+def as_one_class(row: Row) -> str | None:
+    return None if row.split == "train" and row.role != "known" else row.class_name
+
+
+def as_classes(row: Row) -> str | None:
+    return row.class_name if row.role == "known" and row.split != "unseen" else None
+
+
+def broken(root: Path) -> set[str]:
+    return {check.promise for check in verify(root).checks if check.problems}
+
+
+@pytest.mark.parametrize(
+    ("layout", "place"), [("binary", as_binary), ("one-class", as_one_class), ("classes", as_classes)]
+)
+def test_each_layout_is_held_to_its_own_promise(dataset: Path, layout: str, place: Callable[[Row], str | None]) -> None:
+    rows = read_manifest(dataset)
+    root = laid_out(dataset, layout, place)
+    result = verify(root)
+    assert result.layout == layout
+    assert {check.promise: check.problems for check in result.checks if check.problems} == {}
+    kept = [row for row in rows if place(row)]
+    assert (
+        sum(sum(reading.pictures.values()) for reading in result.splits) == len(kept) < len(rows) + (layout == "binary")
+    )
+    # The same tree under another name breaks the promise of that.
+    settings = json.loads((root / "negbuild.lock.json").read_text())
+    for other in {"multiclass", "binary", "one-class", "classes"} - {layout}:
+        (root / "negbuild.lock.json").write_text(json.dumps({**settings, "layout": other}))
+        assert not verify(root).holds or (layout, other) == ("binary", "multiclass"), other
+
+
+def test_one_class_says_that_train_has_no_negatives(dataset: Path) -> None:
+    root = laid_out(dataset, "one-class", as_one_class)
+    shape, indices, *_ = verify(root).checks
+    assert shape.promise == f"{SHAPE}; train has no 0_na"
+    assert indices.details[0] == "train: 6 pictures, bun is 0 (2), hotdog is 1 (4)"
+    assert indices.details[1].startswith("valid: 5 pictures, 0_na is 0 (2), ")
+    shutil.rmtree(root / "test" / "0_na")
+    assert f"{SHAPE}; train has no 0_na" in broken(root)
+
+
+def test_a_negative_in_train_breaks_one_class(dataset: Path) -> None:
+    root = laid_out(dataset, "one-class", as_one_class)
+    (root / "train" / "0_na").mkdir()
+    transfer(root, some(root, "valid/0_na"), "train/0_na")
+    problems = [problem for check in verify(root).checks for problem in check.problems]
+    assert "train/0_na: has no place in layout one-class" in problems
+
+
+def test_a_holdout_breaks_the_second_stage(dataset: Path) -> None:
+    root = laid_out(dataset, "classes", lambda row: row.class_name if row.role == "known" else None)
+    problems = [problem for check in verify(root).checks for problem in check.problems]
+    assert "unseen: has no place in layout classes" in problems
+
+
+def test_a_class_of_its_own_breaks_binary(dataset: Path) -> None:
+    root = laid_out(dataset, "binary", as_binary)
+    rename_class(root, "positive", "hotdog")
+    assert broken(root) == {SHAPE}
+
+
+def test_a_layout_that_is_not_known_is_exit_5(negbuild: Negbuild, dataset: Path) -> None:
+    path = dataset / "negbuild.lock.json"
+    path.write_text(path.read_text().replace("multiclass", "spiral"))
+    done = negbuild("verify", dataset)
+    assert (done.code, done.err) == (5, f"negbuild: {dataset}: 1 of 1 promises are broken\n")
+    assert "negbuild.lock.json: layout spiral; upgrade negbuild" in done.out
+
+
+@pytest.fixture
+def pair(good: Path, tmp_path: Path) -> Path:
+    """Two trees of one plan: a binary gate, and the classes behind it."""
+    for name, layout, place in (("gate", "binary", as_binary), ("classes", "classes", as_classes)):
+        laid_out(shutil.copytree(good, tmp_path / "pair" / name), layout, place)
+    (tmp_path / "pair" / "negbuild.lock.json").write_text('{"layout": "two-stage", "trees": ["gate", "classes"]}')
+    return tmp_path / "pair"
+
+
+def test_both_trees_of_two_stages_are_verified(negbuild: Negbuild, pair: Path) -> None:
+    done = negbuild("verify", pair)
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[0] == "holds   a picture is in the same split of every tree"
+    assert [line for line in lines if line.endswith(")") and line[:1].isalpha() and "/ (" in line] == [
+        "gate/ (binary)",
+        "classes/ (classes)",
+    ]
+    assert sum(line.startswith("certificate: ") for line in lines) == 2
+    path = some(pair, "gate/train/positive")
+    path.write_bytes(path.read_bytes() + b"x")
+    done = negbuild("verify", pair)
+    assert (done.code, done.err) == (5, f"negbuild: {pair}: 1 of 17 promises are broken\n")
+
+
+def test_a_picture_in_two_splits_of_two_trees(pair: Path) -> None:
+    root = pair / "classes"
+    transfer(root, some(root, "train/hotdog"), "test/hotdog")
+    result = verify(pair)
+    assert [check.promise for check in result.all_checks if check.problems] == [result.checks[0].promise]
+    assert "is in test of" in result.checks[0].problems[0] or "is in train of gate" in result.checks[0].problems[0]
+
+
+def test_a_tree_that_is_missing(negbuild: Negbuild, pair: Path) -> None:
+    shutil.rmtree(pair / "classes")
+    done = negbuild("verify", pair)
+    assert (done.code, done.out.splitlines()[1]) == (5, "          classes: missing")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from negbuild import options, show, terminal
+from negbuild import options, show_verify, terminal
 from negbuild.errors import VerificationFailed
 
 
@@ -14,6 +14,9 @@ from negbuild.errors import VerificationFailed
 def verify(dataset: Path, *, as_json: bool) -> None:
     """Read a dataset again and prove its promises, or exit with 5.
 
+    Of a dataset that negbuild did not write, train/valid/test or one folder of classes, it proves what can be proven,
+    and says what cannot. Nothing is written.
+
     \b
     Example:
       negbuild verify dataset
@@ -22,7 +25,7 @@ def verify(dataset: Path, *, as_json: bool) -> None:
 
     with terminal.progress_bar(f"proving {dataset}") as progress:
         result = stage(dataset, progress=progress)
-    terminal.show(result, show.verify_lines(result), as_json=as_json)
-    broken = sum(bool(check.problems) for check in result.checks)
+    terminal.show(result, show_verify.verify_lines(result), as_json=as_json)
+    broken, kind = sum(bool(check.problems) for check in result.all_checks), "promises" if result.layout else "checks"
     if broken:
-        raise VerificationFailed(f"{dataset}: {broken} of {len(result.checks)} promises are broken")
+        raise VerificationFailed(f"{dataset}: {broken} of {len(result.all_checks)} {kind} are broken")

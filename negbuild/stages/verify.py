@@ -1,199 +1,259 @@
-"""Read a written dataset again and prove its promises, or name each file that breaks one."""
+"""Read a dataset again and prove its promises, or name each file that breaks one; of a foreign one what can be."""
 
-import hashlib
 import json
-import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from PIL import Image
-
-from negbuild import proof
+from negbuild import foreign, promises, proof, records
+from negbuild.agreement import SplitReading, agreement, unfound
 from negbuild.errors import UsageError
+from negbuild.evidence import Evidence
 from negbuild.imagefolder import (
+    ATTRIBUTION,
     CERTIFICATE,
     CLASS_INDICES,
     CLASSES,
+    LOCK,
     MANIFEST,
+    README,
     RECORDS,
-    Row,
     comparable_files,
     read_manifest,
 )
-from negbuild.model import NEGATIVE_CLASS, Progress, Role, Split, no_progress
+from negbuild.inventory import read_evidence, take_inventory
+from negbuild.model import NEGATIVE_CLASS, Progress, Split, no_progress
+from negbuild.promises import LAYOUTS, Written
+from negbuild.shortcuts import Sample, Shortcut, find_shortcuts
+from negbuild.workspace import Workspace
 
-_FILE = re.compile(r"(train|valid|test|unseen)/([a-z0-9_]+)/([a-z][a-z0-9_]*_[0-9a-f]{12})\.jpg")
+_TWINS = "no two twins lie in different splits"
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One promise, and what breaks it (nothing: it holds)."""
+    """One promise, what breaks it (nothing: it holds), and what was found in detail."""
 
     promise: str
     problems: list[str]
+    details: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """All checks of a dataset, and the certificate as recomputed from its files (None: it could not be)."""
+    """All checks of a dataset, and the certificate as computed from its files (None: it could not be).
 
+    `layout` is what the dataset says of itself, and "" where negbuild did not write it: then `unprovable` says what no
+    look at files can tell. `warnings` and `notes` break no promise. `trees` are those of a dataset that has several.
+    """
+
+    layout: str
     checks: list[Check]
-    certificate: proof.Certificate | None
+    certificate: proof.Certificate | None = None
+    splits: list[SplitReading] = field(default_factory=list)
+    shortcuts: list[Shortcut] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    unprovable: list[str] = field(default_factory=list)
+    trees: dict[str, "VerifyResult"] = field(default_factory=dict)
+
+    @property
+    def all_checks(self) -> list[Check]:
+        """Checks of the dataset, and of its trees."""
+        return [*self.checks, *(check for tree in self.trees.values() for check in tree.all_checks)]
 
     @property
     def holds(self) -> bool:
         """Whether every promise holds."""
-        return not any(check.problems for check in self.checks)
-
-
-@dataclass(frozen=True, slots=True)
-class _Tree:
-    root: Path
-    files: list[str]
-    rows: list[Row]
+        return not any(check.problems for check in self.all_checks)
 
 
 def verify(dataset: Path, *, progress: Progress = no_progress) -> VerifyResult:
-    """Check a dataset that negbuild wrote, reading nothing but its files.
+    """Check a dataset, reading nothing but its files, each once, and changing none.
 
-    Raises UsageError where there is no such dataset.
+    Raises UsageError where there is no folder, or no picture in it.
     """
     if not dataset.is_dir():
         raise UsageError(f"{dataset}: no such folder; run: negbuild split --out {dataset}")
-    if not (dataset / MANIFEST).is_file():
-        raise UsageError(f"{dataset}: no dataset that negbuild wrote ({MANIFEST} is missing)")
+    if Workspace(dataset).exists:
+        raise UsageError(f"{dataset}: is a workspace, no dataset; run: negbuild verify {dataset / 'dataset'}")
+    lock = records.read_lock(_text(dataset / LOCK)) or {}
+    written = (dataset / MANIFEST).is_file()
+    if isinstance(trees := lock.get("trees"), list) and trees and not written:
+        return _pair(dataset, str(lock.get("layout")), [str(tree) for tree in trees], progress)
+    if not written and not (dataset / LOCK).is_file():
+        return _foreign(dataset, progress)
+    layout = str(lock.get("layout", "multiclass"))
+    if layout not in LAYOUTS:  # what is no tree of folders has a reader of its own
+        return VerifyResult(layout, [Check("the layout is known", [f"{LOCK}: layout {layout}; upgrade negbuild"])])
     try:
         rows = read_manifest(dataset)
-    except (ValueError, TypeError, UnicodeDecodeError) as error:
-        return VerifyResult([Check("the manifest can be read", [f"{MANIFEST}: {error}"])], None)
-    files = sorted(path.relative_to(dataset).as_posix() for path in dataset.rglob("*") if not path.is_dir())
-    tree = _Tree(dataset, files, rows)
-    promises: list[tuple[str, Callable[[_Tree], Iterator[str]]]] = [
-        ("the tree is split/class/file, the same classes in every split, none empty", _shape),
-        (f"every loader gives the same class indices, {NEGATIVE_CLASS} first", _indices),
-        ("manifest and files agree, byte for byte", _manifest),
-        ("every picture decodes: JPEG, RGB, upright, one frame, as large as stated", _pictures),
-        ("unseen categories are in the holdout and nowhere else", _unseen),
-        ("no group is divided between splits", _groups),
+    except (OSError, ValueError, TypeError, UnicodeDecodeError) as error:
+        fault = error.strerror if isinstance(error, OSError) else error
+        return VerifyResult(layout, [Check("the manifest can be read", [f"{MANIFEST}: {fault}"])])
+    inventory = take_inventory(dataset)
+    files = [file for file in inventory.tree.files if file not in RECORDS]
+    return _written(Written(inventory, rows, read_evidence(dataset, files, progress), layout))
+
+
+def _pair(dataset: Path, layout: str, trees: Sequence[str], progress: Progress) -> VerifyResult:
+    """Verify the trees of a dataset that has several, and that they agree about splits."""
+    problems = [f"{tree}: missing" for tree in trees if not (dataset / tree / MANIFEST).is_file()]
+    results = {} if problems else {tree: verify(dataset / tree, progress=progress) for tree in trees}
+    places: dict[str, tuple[str, str]] = {}
+    for tree in (tree for tree, result in results.items() if result.splits):  # its manifest can be read
+        for row in (row for row in read_manifest(dataset / tree) if row.split != Split.UNSEEN):
+            split, where = places.setdefault(row.sha256, (row.split, tree))
+            if split != row.split:
+                problems.append(f"{tree}/{row.file}: is in {split} of {where}")
+    return VerifyResult(layout, [Check("a picture is in the same split of every tree", problems)], trees=results)
+
+
+def _written(one: Written) -> VerifyResult:
+    root, tree = one.inventory.root, one.inventory.tree
+    splits = [split for split in Split if any(file.startswith(f"{split}/") for file in tree.files)]
+    readings = agreement(tree, splits, one.rules.apart)
+    lines = _text(root / CLASSES).splitlines()
+    first = "" if one.layout == "classes" else f", {NEGATIVE_CLASS} first"
+    checks = [
+        Check(_shape_promise(one.layout), list(promises.shape(one))),
+        Check(
+            f"every loader reads the same classes, indices and pictures{first}",
+            list(promises.indices(one, readings, _json(root / CLASS_INDICES), lines)),
+            _details(readings),
+        ),
+        Check("manifest and files agree, byte for byte", list(promises.manifest(one))),
+        Check("every picture decodes: RGB, upright, one frame, as large as stated", list(promises.pictures(one))),
+        Check("attribution, settings and README say what the manifest says", list(_records(one))),
+        Check("unseen categories are in the holdout and nowhere else", list(promises.unseen(one))),
+        Check("no group is divided between splits", list(promises.groups(one))),
     ]
-    checks = [Check(promise, list(find(tree))) for promise, find in promises]
-    try:
-        certificate = proof.certify(dataset, comparable_files(rows), progress)
-    except (OSError, ValueError) as error:
-        return VerifyResult([*checks, Check("no two twins lie in different splits", [f"unproven: {error}"])], None)
-    twins = Check("no two twins lie in different splits", list(_twins(tree, certificate)))
-    return VerifyResult([*checks, twins], certificate)
+    if promises.has_children(one.rows):
+        checks.append(Check("augmented copies are in train, as their parents are", list(promises.children(one))))
+    compared = comparable_files(one.rows)
+    certificate, problems = _certified(compared, one.evidence)
+    if certificate and _json(root / CERTIFICATE) != json.loads(json.dumps(asdict(certificate))):
+        problems.append(f"{CERTIFICATE}: does not say what the files say")
+    checks.append(Check(_TWINS, problems))
+    shortcuts = find_shortcuts(list(_samples(one)))
+    return VerifyResult(one.layout, checks, certificate, readings, shortcuts, *_told(shortcuts))
 
 
-def _shape(tree: _Tree) -> Iterator[str]:
-    classes: dict[str, set[str]] = defaultdict(set)
-    for file in tree.files:
-        if match := _FILE.fullmatch(file):
-            classes[match[1]].add(match[2])
-        elif file not in RECORDS:
-            yield f"{file}: does not belong here"
-    yield from (f"{name}: missing" for name in RECORDS if name not in tree.files)
-    yield from (f"{split}: missing" for split in ("train", "valid", "test") if split not in classes)
-    everywhere = set().union(*classes.values())
-    for split, present in sorted(classes.items()):
-        yield from (f"{split}/{name}: missing or empty" for name in sorted(everywhere - present))
-    for path in tree.root.rglob("*"):
-        if path.is_symlink() or (path.is_dir() and not any(path.iterdir())):
-            yield f"{path.relative_to(tree.root).as_posix()}: a link or an empty folder"
-
-
-def _indices(tree: _Tree) -> Iterator[str]:
-    def by_number(name: str) -> list[tuple[int, str]]:
-        return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
-
-    stated = _json(tree.root / CLASS_INDICES)
-    lines = (
-        (tree.root / CLASSES).read_text(encoding="utf-8", errors="replace").splitlines()
-        if CLASSES in tree.files
-        else []
-    )
-    for split in sorted({file.split("/")[0] for file in tree.files if file.count("/") > 1}):
-        names = [path.name for path in (tree.root / split).iterdir() if path.is_dir()]
-        indices = {name: index for index, name in enumerate(sorted(names))}
-        if not all(by_number(one) < by_number(other) for one, other in pairwise(indices)):
-            yield f"{split}: loaders that sort numbers by value give other indices"
-        if indices != stated or list(indices) != lines:
-            yield f"{split}: {CLASS_INDICES} or {CLASSES} states other classes"
-        if indices.get(NEGATIVE_CLASS) != 0:
-            yield f"{split}: {NEGATIVE_CLASS} is not the first class"
-
-
-def _manifest(tree: _Tree) -> Iterator[str]:
-    listed = Counter(row.file for row in tree.rows)
-    yield from (f"{file}: {count} rows in {MANIFEST}" for file, count in listed.items() if count > 1)
-    pictures = {file for file in tree.files if file not in RECORDS}
-    yield from (f"{file}: not in {MANIFEST}" for file in sorted(pictures - listed.keys()))
-    yield from (f"{file}: missing" for file in sorted(listed.keys() - pictures))
-    for row in tree.rows:
-        if row.file in pictures:
-            if hashlib.sha256((tree.root / row.file).read_bytes()).hexdigest() != row.file_sha256:
-                yield f"{row.file}: its bytes are not those that were written"
-            if not row.file.startswith(f"{row.split}/{row.class_name}/{row.category}_{row.sha256[:12]}."):
-                yield f"{row.file}: its row states another place"
-
-
-def _pictures(tree: _Tree) -> Iterator[str]:
-    def fault(row: Row) -> str:
-        try:
-            with Image.open(tree.root / row.file) as image:
-                image.load()
-                seen = (
-                    image.format,
-                    image.mode,
-                    getattr(image, "n_frames", 1),
-                    len(image.getexif()),
-                    image.size,
-                )
-        except (OSError, SyntaxError, ValueError) as error:
-            return f"{row.file}: does not decode ({error})"
-        expected = ("JPEG", "RGB", 1, 0, (row.width, row.height))
-        return "" if seen == expected else f"{row.file}: is {seen}, not {expected}"
-
-    present = set(tree.files)
-    with ThreadPoolExecutor() as threads:
-        yield from filter(None, threads.map(fault, [row for row in tree.rows if row.file in present]))
-
-
-def _unseen(tree: _Tree) -> Iterator[str]:
-    trained = {row.category for row in tree.rows if row.split != Split.UNSEEN}
-    for row in tree.rows:
-        if row.role == Role.UNSEEN and row.split != Split.UNSEEN:
-            yield f"{row.file}: an unseen picture outside the holdout"
-        elif row.role == Role.UNKNOWN and row.split == Split.UNSEEN:
-            yield f"{row.file}: a category of training in the holdout"
-        elif row.role == Role.UNSEEN and row.category in trained:
-            yield f"{row.file}: its category is in another split too"
-        if (row.role == Role.KNOWN) == (row.class_name == NEGATIVE_CLASS):
-            yield f"{row.file}: role {row.role} in class {row.class_name}"
-    known = {
-        split: {row.file_sha256 for row in tree.rows if row.split == split and row.role == Role.KNOWN}
-        for split in (Split.TEST, Split.UNSEEN)
+def _shape_promise(layout: str) -> str:
+    negatives = {
+        "one-class": f"; train has no {NEGATIVE_CLASS}",
+        "classes": f"; no {NEGATIVE_CLASS} and no holdout",
     }
-    if known[Split.UNSEEN] and known[Split.UNSEEN] != known[Split.TEST]:
-        yield "unseen: its known pictures are not those of test"
+    return f"the tree is split/class/file, the same classes in every split, none empty{negatives.get(layout, '')}"
 
 
-def _groups(tree: _Tree) -> Iterator[str]:
-    splits: dict[str, set[str]] = defaultdict(set)
-    for row in tree.rows:
-        splits[row.group].add(Split.TEST if row.role == Role.KNOWN and row.split == Split.UNSEEN else row.split)
-    yield from (f"group {group}: in {', '.join(sorted(of))}" for group, of in sorted(splits.items()) if len(of) > 1)
+def _records(one: Written) -> Iterator[str]:
+    root = one.inventory.root
+    present = {name: _text(root / name) for name in RECORDS if name in one.inventory.tree.files}
+    if ATTRIBUTION in present:
+        yield from records.attribution(present[ATTRIBUTION], one.rows)
+    if LOCK in present:
+        lock = records.read_lock(present[LOCK])
+        yield from [f"{LOCK}: cannot be read"] if lock is None else records.settings(lock, one.rows)
+    if README in present:
+        yield from records.configuration(present[README], one.inventory.tree.configs, one.rows)
 
 
-def _twins(tree: _Tree, certificate: proof.Certificate) -> Iterator[str]:
-    for leak in certificate.leaks:
-        yield f"{leak.one} and {leak.other}: copies, {leak.distance} bits apart"
-    if _json(tree.root / CERTIFICATE) != json.loads(json.dumps(asdict(certificate))):
-        yield f"{CERTIFICATE}: does not say what the files say"
+def _samples(one: Written) -> Iterator[Sample]:
+    for row in one.rows:
+        seen = one.evidence.get(row.file)
+        if row.split == Split.TRAIN and seen and seen.picture:
+            yield foreign.sample(row.class_name, row.group, seen.size, seen.picture)
+
+
+def _foreign(dataset: Path, progress: Progress) -> VerifyResult:
+    """Prove what can be proven of a dataset that negbuild did not write."""
+    inventory = take_inventory(dataset)
+    splits = foreign.splits_of(inventory)
+    files = foreign.picture_files(inventory, splits)
+    if not any("/" in file for file in files):
+        raise UsageError(f"{dataset}: holds no folders of pictures, one for each class; run: negbuild verify --help")
+    one = foreign.Foreign(inventory, splits, read_evidence(dataset, files, progress))
+    readings = agreement(inventory.tree, splits)
+    certificate, problems = _certified(foreign.comparable(one), one.evidence)
+    checks = list(_foreign_checks(one, readings))
+    if len(splits) > 1:
+        checks.append(Check(_TWINS, problems))
+    shortcuts = find_shortcuts(foreign.samples_of(one))
+    warnings, notes = _told(shortcuts)
+    if repeated := foreign.repetitions(one):
+        warnings.append(
+            f"{repeated:,} {'file repeats another of its' if repeated == 1 else 'files repeat another of their'} class"
+        )
+    return VerifyResult(
+        "",
+        checks,
+        certificate if len(splits) > 1 else None,
+        readings,
+        shortcuts,
+        warnings,
+        [*notes, *unfound(foreign.needed_in_training(splits))],
+        list(foreign.UNPROVABLE),
+    )
+
+
+def _foreign_checks(one: foreign.Foreign, readings: Sequence[SplitReading]) -> Iterator[Check]:
+    problems = [problem for reading in readings for problem in reading.problems]
+    yield Check("every loader reads the same classes, indices and pictures", problems, _details(readings))
+    promised: list[tuple[str, Callable[[foreign.Foreign], Iterator[str]]]] = [
+        ("names mean the same everywhere, and nothing lies there that is no picture", foreign.names),
+        ("every picture decodes", foreign.decoding),
+        ("every picture is RGB, upright and one frame", foreign.plainness),
+        ("no file is in two classes", foreign.disputes),
+    ]
+    yield from (Check(promise, list(find(one))) for promise, find in promised)
+
+
+def _certified(
+    splits: Mapping[str, Sequence[str]], evidence: Mapping[str, Evidence]
+) -> tuple[proof.Certificate | None, list[str]]:
+    """Compare pictures across splits, and files that are equal but too plain to compare."""
+    sketches, owners, problems = {}, dict[str, tuple[str, str]](), []
+    for split, files in splits.items():
+        for file in files:
+            seen = evidence.get(file)
+            if not seen or not seen.sketch:
+                return None, [f"unproven: {file}: {seen.fault if seen else 'missing'}"]
+            sketches[file] = seen.sketch
+            owner, other = owners.setdefault(seen.sha256, (split, file))
+            if owner != split and seen.sketch.texture < proof.TEXTURE:
+                problems.append(f"{other} and {file}: the same bytes")
+    certificate = proof.certify_sketches(splits, sketches)
+    copies = [f"{leak.one} and {leak.other}: copies, {leak.distance} bits apart" for leak in certificate.leaks]
+    return certificate, copies + problems
+
+
+def _told(shortcuts: Sequence[Shortcut]) -> tuple[list[str], list[str]]:
+    """Say what may be a shortcut: a warning where files were made differently, else a note."""
+    return (
+        [one.text for one in shortcuts if one.encoding],
+        [f"{one.text} (perhaps what it looks like)" for one in shortcuts if not one.encoding],
+    )
+
+
+def _details(readings: Sequence[SplitReading]) -> list[str]:
+    few = 8  # classes that fit into a line
+    return [
+        f"{reading.split or 'all'}: {sum(reading.pictures.values()):,} pictures, "
+        + (
+            ", ".join(f"{name} is {index} ({reading.pictures[name]:,})" for name, index in reading.indices.items())
+            if len(reading.indices) <= few
+            else f"{len(reading.indices):,} classes"
+        )
+        for reading in readings
+    ]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _json(path: Path) -> object:

@@ -1,0 +1,71 @@
+"""Whether the records beside a dataset say what its manifest says: credits, settings, loader configuration. Pure."""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from negbuild.imagefolder import ATTRIBUTION, LOCK, README, Row
+from negbuild.loaders import Configs
+
+_CREDITED = ("title", "author", "page", "license", "license_url")
+_NAMES = {"valid": "validation"}  # what a split is called at Hugging Face, where it has another name
+
+
+def attribution(text: str, rows: Sequence[Row]) -> Iterator[str]:
+    """Name pictures that ATTRIBUTION.csv credits otherwise than the manifest does, or not once."""
+    try:
+        lines = list(csv.DictReader(io.StringIO(text), strict=True))
+    except csv.Error as error:
+        yield f"{ATTRIBUTION}: cannot be read ({error})"
+        return
+    missing = [column for column in ("file", *_CREDITED, "changes") if any(line.get(column) is None for line in lines)]
+    if missing or not lines:
+        yield f"{ATTRIBUTION}: has no {', '.join(missing) or 'lines'}"
+        return
+    listed = Counter(line["file"] for line in lines)
+    credits_ = {line["file"]: line for line in lines}
+    for row in rows:
+        if listed[row.file] != 1:
+            yield f"{row.file}: in {listed[row.file]} lines of {ATTRIBUTION}"
+            continue
+        other = [column for column in _CREDITED if credits_[row.file][column] != getattr(row, column)]
+        if other:
+            yield f"{row.file}: {ATTRIBUTION} has another {', '.join(other)}"
+    yield from (f"{file}: in {ATTRIBUTION} alone" for file in sorted(listed.keys() - {row.file for row in rows}))
+
+
+def settings(lock: Mapping[str, object], rows: Sequence[Row]) -> Iterator[str]:
+    """Name categories to which negbuild.lock.json gives another role than the manifest, or none."""
+    roles = lock.get("categories")
+    stated = roles if isinstance(roles, dict) else {}
+    for category, role in sorted({(row.category, row.role) for row in rows}):
+        if stated.get(category) != role:
+            yield f"{LOCK}: category {category} is {stated.get(category, 'not in it')}, and {role} in the manifest"
+
+
+def configuration(text: str, configs: Configs | None, rows: Sequence[Row]) -> Iterator[str]:
+    """Name splits, classes and licences that README.md leaves out, or names although there are none."""
+    expected = {split: _NAMES.get(split, split) for split in sorted({row.split for row in rows})}
+    if configs is None:
+        yield f"{README}: names no splits for Hugging Face"
+    elif dict(configs.folders) != expected:
+        yield f"{README}: has the splits {_listed(configs.folders)}, not {_listed(expected)}"
+    elif not configs.keeps_labels:
+        yield f"{README}: does not keep the labels of a tree with one class"
+    for what, values in (("class", [row.class_name for row in rows]), ("licence", [row.license for row in rows])):
+        yield from (f"{README}: does not name {what} {value}" for value in sorted({*values}) if value not in text)
+
+
+def _listed(folders: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} in {folder}/" for folder, name in sorted(folders.items())) or "none"
+
+
+def read_lock(text: str) -> Mapping[str, object] | None:
+    """Read negbuild.lock.json; None where it is no JSON object."""
+    try:
+        lock = json.loads(text)
+    except ValueError:
+        return None
+    return lock if isinstance(lock, dict) else None
