@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 BENCH := .venv-bench/bin
 
-.PHONY: demo test test-servers lint docs source test-source dist bench-crawl bench-twins bench-join clean
+.PHONY: demo test test-servers lint docs source test-source dist bench-crawl bench-twins bench-join bench-verify clean
 
 demo: .venv/demo.stamp  ## The whole way on bundled photographs, without key or network
 	$(BIN)/negbuild demo
@@ -43,6 +43,9 @@ bench-twins: .venv/dev.stamp .venv-bench-twins/peers.stamp  ## Copies found and 
 
 bench-join: .venv/dev.stamp  ## The join of fingerprints beside faiss
 	$(BIN)/python tests/bench/join.py $(ARGS)
+
+bench-verify: .venv/dev.stamp  ## Verifying beside fingerprinting the same files; ARGS="--files 50000"
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench/verify.py $(ARGS)
 
 # `venv --without-pip` works where the system's ensurepip is missing; pip reaches into the environment from outside.
 .venv/bin/python:

@@ -102,12 +102,12 @@ def _picture(sizes: Sizes, seed: tuple[int, int]) -> bytes:
     """Make one picture; nothing where its bytes would be out of bounds."""
     random = np.random.default_rng(seed)
     wanted = int(np.clip(sizes.median * math.exp(random.normal(0, sizes.spread)), sizes.least, sizes.most))
-    crop = _crop(random, _side(wanted, random))
+    cut = crop(random, _side(wanted, random))
     low, high = _QUALITIES
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if len(_jpeg(crop, middle)) <= wanted else (low, middle - 1)
-    data = _jpeg(crop, low)
+        low, high = (middle, high) if len(_jpeg(cut, middle)) <= wanted else (low, middle - 1)
+    data = _jpeg(cut, low)
     return data if sizes.least <= len(data) <= sizes.most else b""
 
 
@@ -117,7 +117,8 @@ def _side(wanted: int, random: np.random.Generator) -> int:
     return round(min(max(side, _SHORTEST), _LONGEST))
 
 
-def _crop(random: np.random.Generator, longer: int) -> Image.Image:
+def crop(random: np.random.Generator, longer: int) -> Image.Image:
+    """Cut a random piece of a random photograph, its longer side in pixels."""
     photographs = _photographs()
     areas = np.array([one.width * one.height for one in photographs], dtype=np.float64)
     photograph = photographs[random.choice(len(photographs), p=areas / areas.sum())]
@@ -125,12 +126,12 @@ def _crop(random: np.random.Generator, longer: int) -> Image.Image:
     left, top = random.uniform(0, photograph.width - width), random.uniform(0, photograph.height - height)
     scale = longer / max(width, height)
     size = (round(width * scale), round(height * scale))
-    crop = photograph.resize(size, Image.Resampling.BICUBIC, box=(left, top, left + width, top + height))
+    piece = photograph.resize(size, Image.Resampling.BICUBIC, box=(left, top, left + width, top + height))
     if random.random() < 1 / 2:
-        crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        piece = piece.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     # An enlarged crop is smooth; with the noise of a sensor it is as much work to decode as a photograph.
     noise = random.normal(0, random.uniform(2, 8), (size[1], size[0], 1))
-    return Image.fromarray(np.clip(np.asarray(crop) + noise, 0, 255).astype(np.uint8))
+    return Image.fromarray(np.clip(np.asarray(piece) + noise, 0, 255).astype(np.uint8))
 
 
 def _jpeg(image: Image.Image, quality: int) -> bytes:
