@@ -97,6 +97,19 @@ def test_after_dedup_and_split_it_shows_the_copies_and_the_proof(project: Negbui
         assert f"{split} " in page.sections["dataset"]
 
 
+def test_what_tells_the_classes_apart_without_looking_is_named(
+    negbuild: Negbuild, photo: Callable[..., bytes], tmp_path: Path
+) -> None:
+    for folder, first, size in (("hotdog", 0, (240, 180)), ("street", 100, (96, 96))):
+        (tmp_path / folder).mkdir()
+        for number in range(60):
+            (tmp_path / folder / f"{number}.jpg").write_bytes(photo(first + number, size))
+    assert negbuild("add", "hotdog", "--category", "hotdog", "--role", "known").code == 0
+    assert negbuild("add", "street", "--category", "street", "--role", "unknown").code == 0
+    assert negbuild("split").code == negbuild("report").code == 0
+    assert "width alone tells 0_na from hotdog 100% of the time: chance is 50%" in read(tmp_path).sections["dataset"]
+
+
 def test_the_page_asks_nobody_for_anything(project: Negbuild, tmp_path: Path) -> None:
     assert project("report").code == 0
     page = read(tmp_path)

@@ -6,21 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from negbuild import foreign
 from negbuild.catalog import Catalog
 from negbuild.errors import UsageError
 from negbuild.exhibits import Exhibits, shortened, web_address
 from negbuild.findings import Bar, Credit, Facts, Findings, Part, Written, by_split, next_steps, sample
 from negbuild.fingerprint import VERSION
 from negbuild.imagefolder import CERTIFICATE, MANIFEST, Row, read_manifest
+from negbuild.inventory import read_evidence
 from negbuild.model import UNKNOWN_LICENSE, Count, Drop, Held, Pair, Progress, Role, Split, no_progress
 from negbuild.pages import report_page
 from negbuild.planner import conflicts
+from negbuild.shortcuts import find_shortcuts
 from negbuild.store import explaining_full_disk, write_whole
 from negbuild.twins import PLAIN_TEXTURE
 from negbuild.workspace import Workspace
 
 _CREDITS = 3000
 _BARS = 60
+_MEASURED = 2000  # training pictures that are looked at for shortcuts
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,5 +229,17 @@ def _written(dataset: Path, rows: Sequence[Row]) -> Written:
         margin=margin,
         nearest=nearest,
         leaks=leaks,
-        shortcuts=None,
+        shortcuts=_shortcuts(dataset, rows),
     )
+
+
+def _shortcuts(dataset: Path, rows: Sequence[Row]) -> list[str] | None:
+    """Say which properties tell the classes of training apart, on a sample of its originals."""
+    trained = {row.file: row for row in rows if row.split == Split.TRAIN and not row.parent}
+    seen = read_evidence(dataset, sample(list(trained), _MEASURED))
+    measured = [
+        foreign.sample(trained[file].class_name, trained[file].group, one.size, one.picture)
+        for file, one in seen.items()
+        if one.picture
+    ]
+    return [one.text for one in find_shortcuts(measured)] if measured else None
