@@ -4,7 +4,7 @@ Every method is one transaction: a kill at any moment leaves the catalog before 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from pathlib import Path
@@ -25,9 +25,9 @@ from negbuild.model import (
     Settled,
     Skip,
     SkipReason,
-    Split,
     Validators,
 )
+from negbuild.placement import Placement
 from negbuild.schema import MIGRATIONS
 
 PENDING_PAGE = 256
@@ -47,7 +47,7 @@ _origin = attrgetter(*_ORIGIN)
 _record = attrgetter(*(field.name for field in fields(Image)))
 
 
-class Catalog(Likeness):
+class Catalog(Likeness, Placement):
     """The rows of a workspace; open it with `Workspace.reading` or `Workspace.writing`."""
 
     def __init__(self, path: Path) -> None:
@@ -177,8 +177,8 @@ class Catalog(Likeness):
             "GROUP BY name, source, reason ORDER BY role, name, source, reason",
         )
 
-    def images(self, unseen: Collection[str] = ()) -> dict[str, Held]:
-        """All images by SHA-256, in the order they came, as if the categories `unseen` had that role already.
+    def images(self, unseen: Collection[str] = (), seen: Collection[str] = ()) -> dict[str, Held]:
+        """All images by SHA-256, in the order they came, as if `unseen` categories were that, and `seen` ones unknown.
 
         One that several categories brought counts for the strictest: known before unseen before unknown.
         """
@@ -186,7 +186,7 @@ class Catalog(Likeness):
             lambda sha256, kind, width, height, size, category, role, query, *origin: Held(
                 Image(sha256, kind, width, height, size),
                 category,
-                Role.UNSEEN if category in unseen else Role(role),
+                Role.UNSEEN if category in unseen else Role.UNKNOWN if category in seen else Role(role),
                 Candidate(*origin),
                 query,
             ),
@@ -216,16 +216,6 @@ class Catalog(Likeness):
             "SELECT DISTINCT sha256, CASE page WHEN '' THEN url ELSE page END AS place "
             "FROM candidates WHERE sha256 IS NOT NULL ORDER BY sha256, place",
         )
-
-    def assignments(self) -> dict[str, Split]:
-        """Where the last plan put each image."""
-        return dict(self._file.read(lambda sha, split: (sha, Split(split)), "SELECT sha256, split FROM assignments"))
-
-    def save_plan(self, placed: Mapping[str, Split], unseen: Collection[str]) -> None:
-        """Remember where each image goes (others keep their place), and which categories are held out from now on."""
-        with self._file.transaction():
-            self._file.run("INSERT OR REPLACE INTO assignments VALUES (?, ?)", placed.items())
-            self._file.run("UPDATE categories SET role = 'unseen' WHERE name = ?", [(name,) for name in unseen])
 
 
 def _sha256(settled: Settled) -> str | None:

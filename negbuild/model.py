@@ -1,7 +1,7 @@
 """The words of negbuild as frozen values: what travels between its modules."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -142,10 +142,10 @@ class Candidate:
     category: str = ""
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            value = getattr(self, one.name)
+        for name in self.__slots__:
+            value = getattr(self, name)
             if isinstance(value, str) and not value.isascii():
-                object.__setattr__(self, one.name, value.encode("utf-8", "replace").decode())
+                object.__setattr__(self, name, value.encode("utf-8", "replace").decode())
 
 
 @dataclass(frozen=True, slots=True)

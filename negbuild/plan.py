@@ -5,24 +5,24 @@ Rules, in this order:
 2. A group that touches an unseen category goes to the holdout: its unknown pictures are left out. Where it touches a
    known category too, the scarce known pictures stay and the unseen ones are left out.
 3. A group that was placed before stays. Where a new twin bridges two splits, the stricter one wins.
-4. What is left goes where its category lacks most of its share; shares are rounded by largest remainder, and what
+4. Of the negatives as many are used as are asked for: `sizing` says which, and the others are left out.
+5. What is left goes where its category lacks most of its share; shares are rounded by largest remainder, and what
    rounding takes from one negative category it gives to the next.
-5. No class is left without a picture in any split; if need be, training gives one up.
+6. No class has fewer independent pictures in any split than a stated minimum; if need be, training gives some up.
 """
 
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from negbuild.errors import UsageError
 from negbuild.model import NEGATIVE_CLASS, Role, Split
+from negbuild.shares import RATIO_SPLITS, Shares, targets
+from negbuild.sizing import ANY_SIZE, Eligible, Size, quotas, surplus
 
-RATIO_SPLITS = (Split.TRAIN, Split.VALID, Split.TEST)
 _STRICTNESS = {split: rank for rank, split in enumerate(Split)}
-
-Shares = tuple[int, int, int]
 
 
 class Omission(StrEnum):
@@ -32,6 +32,7 @@ class Omission(StrEnum):
     CONFLICT = "a copy with another label"
     NEAR_UNSEEN = "like an unseen picture"
     NEAR_KNOWN = "unseen and like a known picture"
+    SURPLUS = "more negatives than asked for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,23 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class TopUp:
+    """A class that has the minimum of pictures in a split, where the ratio alone would be due fewer."""
+
+    class_name: str
+    split: Split
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked of a split beside its ratio: the least of a class in each split, and how many negatives."""
+
+    minimum: int = 1
+    size: Size = ANY_SIZE
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Where each image goes: `splits` for those in use, `omitted` for the others; `moves` against the plan before.
 
@@ -71,34 +89,35 @@ class Plan:
     omitted: dict[str, Omission]
     moves: list[Move]
     placed: dict[str, Split]
+    topped_up: list[TopUp] = field(default_factory=list)
 
 
-def parse_ratio(text: str) -> Shares:
-    """Read `70/15/15`: percent of train, valid and test; raises UsageError where it is anything else."""
-    try:
-        train, valid, test = (int(part) for part in text.split("/"))
-    except ValueError:
-        raise UsageError(f"ratio {text}: needs three parts, train/valid/test, such as 70/15/15") from None
-    if train + valid + test != 100 or min(train, valid, test) < 1:  # noqa: PLR2004  percent
-        raise UsageError(f"ratio {text}: the parts must be at least 1 and add up to 100, such as 70/15/15")
-    return train, valid, test
-
-
-def plan_split(items: Iterable[Item], ratio: Shares, seed: int, previous: Mapping[str, Split]) -> Plan:
-    """Place every image; `previous` is `Plan.placed` of the plan before.
+def plan_split(
+    items: Iterable[Item],
+    ratio: Shares,
+    seed: int,
+    previous: Mapping[str, Split],
+    unused: Collection[str] = (),
+    wanted: Wanted = Wanted(),
+) -> Plan:
+    """Place every image; `previous` is `Plan.placed` of the plan before, `unused` what of it was more than asked for.
 
     Raises UsageError where there are fewer than two classes, or too few groups to fill every split.
     """
     groups: dict[str, list[Item]] = defaultdict(list)
     for item in sorted(items, key=lambda item: item.sha256):
         groups[item.group].append(item)
+    groups = dict(sorted(groups.items()))
     omitted = {sha: why for group in groups.values() for sha, why in _omissions(group).items()}
-    used = {key: [item for item in group if item.sha256 not in omitted] for key, group in sorted(groups.items())}
-    used = {key: group for key, group in used.items() if group}
+    used = _without(groups, omitted)
     _require_two_classes([item for group in used.values() for item in group])
-
     fixed = {key: split for key, group in used.items() if (split := _fixed(group, groups[key], previous))}
-    where = _fill(used, fixed, ratio, seed)
+    if wanted.size:
+        eligible = _eligible(used, fixed, previous, unused)
+        positives = sum(item.role is Role.KNOWN for group in used.values() for item in group)
+        omitted |= dict.fromkeys(_surplus(eligible, positives, ratio, seed, wanted), Omission.SURPLUS)
+        used = _without(used, omitted)
+    where, topped_up = _fill(used, fixed, ratio, seed, wanted.minimum)
     placed = {
         item.sha256: where[key]
         for key in used
@@ -109,7 +128,12 @@ def plan_split(items: Iterable[Item], ratio: Shares, seed: int, previous: Mappin
     moves = [
         Move(sha, before, after) for sha, after in splits.items() if (before := previous.get(sha, after)) is not after
     ]
-    return Plan(splits, omitted, moves, placed)
+    return Plan(splits, omitted, moves, placed, topped_up)
+
+
+def _without(groups: Mapping[str, list[Item]], omitted: Collection[str]) -> dict[str, list[Item]]:
+    rest = {key: [item for item in group if item.sha256 not in omitted] for key, group in groups.items()}
+    return {key: group for key, group in rest.items() if group}
 
 
 def _omissions(group: list[Item]) -> dict[str, Omission]:
@@ -145,78 +169,112 @@ def _fixed(used: list[Item], whole: list[Item], previous: Mapping[str, Split]) -
     return max(before, key=_STRICTNESS.__getitem__, default=None)
 
 
-def _fill(groups: Mapping[str, list[Item]], fixed: Mapping[str, Split], ratio: Shares, seed: int) -> dict[str, Split]:
-    """Place the free groups, larger ones first, each where its categories lack most."""
-    where = dict(fixed)
-    lacking = _targets(
+def _eligible(
+    groups: Mapping[str, list[Item]],
+    fixed: Mapping[str, Split],
+    previous: Mapping[str, Split],
+    unused: Collection[str],
+) -> list[Eligible]:
+    placed = {sha for sha, split in previous.items() if split is not Split.UNSEEN}
+    in_use = placed.difference(unused)
+    return [
+        Eligible(item.sha256, item.category, fixed.get(key), item.sha256 in placed, item.sha256 in in_use)
+        for key, group in groups.items()
+        for item in group
+        if item.role is Role.UNKNOWN
+    ]
+
+
+def _surplus(eligible: list[Eligible], positives: int, ratio: Shares, seed: int, wanted: Wanted) -> set[str]:
+    """Name the negatives that are more than what is asked for."""
+    stock = Counter(one.category for one in eligible)
+    quota = quotas(stock, positives, wanted.size)
+    number, least = sum(quota.values()), len(RATIO_SPLITS) * wanted.minimum
+    if number < min(least, stock.total()):
+        asked = {"--negatives": wanted.size.negatives, "--cap": wanted.size.cap}
+        given = " and ".join(f"{option} {amount.text}" for option, amount in asked.items() if amount)
+        raise UsageError(f"split: {given} leaves {number} negatives, train, valid and test need {least}; ask for more")
+    return surplus(eligible, quota, targets(Counter(quota), Counter(), ratio), seed)
+
+
+def _fill(
+    groups: Mapping[str, list[Item]], fixed: Mapping[str, Split], ratio: Shares, seed: int, minimum: int
+) -> tuple[dict[str, Split], list[TopUp]]:
+    """Place the free groups, larger ones first, each where its categories lack most; then see to the minimum."""
+    where = {key: split for key, split in fixed.items() if key in groups}
+    classes = {item.category: item.class_name for group in groups.values() for item in group}
+    lacking = targets(
         Counter(item.category for group in groups.values() for item in group if item.role is Role.UNKNOWN),
         Counter(item.category for group in groups.values() for item in group if item.role is Role.KNOWN),
         ratio,
     )
-    for key, split in fixed.items():
+    due: Counter[tuple[str, Split]] = Counter()
+    for (category, split), number in lacking.items():
+        due[classes[category], split] += number
+    for key, split in where.items():
         if split is not Split.UNSEEN:
             lacking.subtract((item.category, split) for item in groups[key])
 
     def order(key: str) -> tuple[int, str]:
         return -len(groups[key]), hashlib.sha256(f"{seed}:{key}".encode()).hexdigest()
 
-    for key in sorted(groups.keys() - fixed.keys(), key=order):
+    free = groups.keys() - where.keys()
+    for key in sorted(free, key=order):
         where[key] = max(RATIO_SPLITS, key=lambda split: sum(lacking[i.category, split] for i in groups[key]))
         lacking.subtract((item.category, where[key]) for item in groups[key])
-    _fill_empty(groups, where, free=groups.keys() - fixed.keys())
-    return where
+    _fill_up(groups, where, free, minimum)
+    topped_up = [TopUp(*place, number) for place, number in sorted(due.items()) if number < minimum]
+    return where, topped_up
 
 
-def _targets(unknown: Counter[str], known: Counter[str], ratio: Shares) -> Counter[tuple[str, Split]]:
-    """Pictures that each category should have in each split."""
-    targets: Counter[tuple[str, Split]] = Counter()
-    carried = [0, 0, 0]  # hundredths of a picture
-    for category, count in [*sorted(known.items()), *sorted(unknown.items())]:
-        shares, rest = _apportion(count, ratio, carried if category in unknown else [0, 0, 0])
-        carried = rest if category in unknown else carried
-        targets.update({(category, split): share for split, share in zip(RATIO_SPLITS, shares, strict=True)})
-    return targets
-
-
-def _apportion(count: int, ratio: Shares, carried: list[int]) -> tuple[list[int], list[int]]:
-    """Largest remainder: whole shares that add up to count, and the hundredths that rounding owes each part."""
-    quotas = [count * part + debt for part, debt in zip(ratio, carried, strict=True)]
-    shares = [max(0, quota // 100) for quota in quotas]
-    while sum(shares) < count:
-        owed = [quota - 100 * share for quota, share in zip(quotas, shares, strict=True)]
-        shares[owed.index(max(owed))] += 1
-    while sum(shares) > count:
-        owed = [quota - 100 * share if share else 10**9 for quota, share in zip(quotas, shares, strict=True)]
-        shares[owed.index(min(owed))] -= 1
-    return shares, [quota - 100 * share for quota, share in zip(quotas, shares, strict=True)]
-
-
-def _fill_empty(groups: Mapping[str, list[Item]], where: dict[str, Split], free: Collection[str]) -> None:
-    """Give every class a picture in every split, taking the smallest free group from the fullest split."""
-    classes = sorted({item.class_name for key in where for item in groups[key]})
-    for name in classes:
-        own = [
-            key
-            for key in sorted(groups)
-            if where[key] is not Split.UNSEEN and any(item.class_name == name for item in groups[key])
-        ]
+def _fill_up(groups: Mapping[str, list[Item]], where: dict[str, Split], free: Collection[str], minimum: int) -> None:
+    """Give every class its minimum of groups in every split, the smallest free ones out of the fullest split."""
+    for name, own in sorted(_by_class(groups, where).items()):
+        count = Counter(where[key] for key in own)
+        if all(count[split] >= minimum for split in RATIO_SPLITS):
+            continue
+        alone = [key for key in own if all(item.class_name == name for item in groups[key])]
+        alone.sort(key=lambda key: (len(groups[key]), key), reverse=True)
+        loose = {split: [key for key in alone if where[key] is split and key in free] for split in RATIO_SPLITS}
+        # Only a bridge or a higher minimum can leave a split short that was filled before; then training gives what
+        # cannot be had otherwise.
+        trained = {Split.TRAIN: [key for key in alone if where[key] is Split.TRAIN and key not in free]}
         for split in RATIO_SPLITS:
-            count = Counter(where[key] for key in own)
-            if count[split]:
-                continue
-            spare = [
-                key for key in own if count[where[key]] > 1 and len({item.class_name for item in groups[key]}) == 1
-            ]
-            # Only a bridge can empty a split that was filled; then training gives what cannot be had otherwise.
-            spare = [key for key in spare if key in free] or [key for key in spare if where[key] is Split.TRAIN]
-            if not spare:
-                raise _too_few(name, len(own))
-            where[max(spare, key=lambda key: (count[where[key]], -len(groups[key])))] = split
+            while count[split] < minimum:
+                giver, pool = _giver(loose, trained, count, minimum)
+                if giver is None:
+                    raise _too_few(name, len(own), minimum)
+                where[pool.pop()] = split
+                count.update({split: 1, giver: -1})
 
 
-def _too_few(name: str, groups: int) -> UsageError:
+def _by_class(groups: Mapping[str, list[Item]], where: Mapping[str, Split]) -> dict[str, list[str]]:
+    classes: dict[str, list[str]] = defaultdict(list)
+    for key, split in where.items():
+        if split is not Split.UNSEEN:
+            for name in {item.class_name for item in groups[key]}:
+                classes[name].append(key)
+    return classes
+
+
+def _giver(
+    loose: Mapping[Split, list[str]], trained: Mapping[Split, list[str]], count: Mapping[Split, int], minimum: int
+) -> tuple[Split | None, list[str]]:
+    """Name the fullest split that can spare a group, and its groups, the smallest last."""
+    for pools in (loose, trained):
+        able = [split for split in pools if pools[split] and count[split] > minimum]
+        if able:
+            fullest = max(able, key=lambda split: count[split])
+            return fullest, pools[fullest]
+    return None, []
+
+
+def _too_few(name: str, groups: int, minimum: int) -> UsageError:
     subject = "negatives" if name == NEGATIVE_CLASS else name
+    pictures = f"{subject}: {groups} independent picture{'s' if groups != 1 else ''}"
+    if minimum == 1:
+        return UsageError(f"{pictures} cannot fill train, valid and test (copies and look-alikes count once); add more")
     return UsageError(
-        f"{subject}: {groups} independent picture{'s' if groups != 1 else ''} cannot fill train, valid and test "
-        "(copies and look-alikes count once); add more"
+        f"{pictures} cannot put {minimum} into each of train, valid and test (copies and look-alikes count once); "
+        "add more, or lower --min-per-class"
     )

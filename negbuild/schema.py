@@ -208,6 +208,33 @@ def m006_guards(run: Run) -> None:
     _execute(GUARDS, run)
 
 
+FOLDS = """\
+-- Negatives that the last plan did not use: more than were asked for. They keep the place they had, if any.
+CREATE TABLE unused (
+    sha256 TEXT PRIMARY KEY REFERENCES images (sha256)
+) STRICT;
+
+-- Where pictures go in the folds in which their category is not the unseen one; assignments win where they say more.
+CREATE TABLE fold_places (
+    sha256 TEXT PRIMARY KEY REFERENCES images (sha256),
+    split TEXT NOT NULL CHECK (split IN ('train', 'valid', 'test'))
+) STRICT;
+
+-- In which of so many folds each negative category is the unseen one.
+CREATE TABLE folds (
+    number INTEGER NOT NULL,          -- of folds in all
+    category TEXT NOT NULL REFERENCES categories,
+    fold INTEGER NOT NULL,            -- from 1
+    PRIMARY KEY (number, category)
+) STRICT;
+"""
+
+
+def m007_folds(run: Run) -> None:
+    """Add what is left out of a plan for its size, and the folds."""
+    _execute(FOLDS, run)
+
+
 def _execute(script: str, run: Run) -> None:
     for statement in script.split(";\n"):
         run(statement)
@@ -220,10 +247,11 @@ MIGRATIONS: tuple[Callable[[Run], None], ...] = (
     m004_verdicts,
     m005_children,
     m006_guards,
+    m007_folds,
 )
 """In order; the number of those applied is the file's `user_version`."""
 
-SCRIPTS = (SCHEMA, STATES, CONFIRMATION, VERDICTS, CHILDREN, GUARDS)
+SCRIPTS = (SCHEMA, STATES, CONFIRMATION, VERDICTS, CHILDREN, GUARDS, FOLDS)
 """What they execute."""
 
 CALLS = """\

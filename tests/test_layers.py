@@ -28,6 +28,7 @@ COMMAND_LINE = ["negbuild.cli", *COMMANDS[1:], "negbuild.options", "negbuild.ter
 PURE = [
     f"negbuild.{name}"
     for name in (
+        "advice",
         "agreement",
         "alignment",
         "compiled",
@@ -46,7 +47,11 @@ PURE = [
         "proof",
         "records",
         "shortcuts",
+        "shares",
+        "sizing",
         "twins",
+        "unseen",
+        "weights",
     )
 ]
 STATE = {f"negbuild.{name}" for name in ("catalog", "intake", "planner", "source", "store", "web", "workspace")}

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from negbuild.errors import UsageError
 from negbuild.model import NEGATIVE_CLASS, Role, Split
-from negbuild.plan import Item, Move, Omission, Plan, Shares, parse_ratio, plan_split
+from negbuild.plan import Item, Move, Omission, Plan, TopUp, Wanted, plan_split
+from negbuild.shares import Shares, parse_ratio
+from negbuild.sizing import Size, parse_cap, parse_negatives, quotas
 
 TRAIN, VALID, TEST, UNSEEN = Split
 RATIO = (70, 15, 15)
@@ -249,7 +251,184 @@ def test_empty_split_gets_the_smallest_group() -> None:
     assert {made.splits[one.sha256] for one in singles("hotdog", 3)} == {TRAIN, VALID, TEST}
 
 
+# --- the minimum
+
+
+@settings(deadline=None)
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 12), RATIOS)
+def test_every_class_has_its_minimum_in_every_split(hotdogs: int, streets: int, minimum: int, ratio: Shares) -> None:
+    items = singles("hotdog", hotdogs) + singles("street", streets)
+    if min(hotdogs, streets) < 3 * minimum:
+        with pytest.raises(UsageError, match="independent picture"):
+            plan_split(items, ratio, 0, {}, wanted=Wanted(minimum))
+        return
+    made = plan_split(items, ratio, 0, {}, wanted=Wanted(minimum))
+    for category, count in (("hotdog", hotdogs), ("street", streets)):
+        due = largest_remainder(count, ratio)
+        found = counts(items, made.splits)[category]
+        assert min(found) >= minimum
+        # Nobody has less than the ratio gives it, but who gave some up, and that down to the minimum at most.
+        if min(due) >= minimum:
+            assert found == due
+        name = NEGATIVE_CLASS if category == "street" else category
+        said = {one.split: one.due for one in made.topped_up if one.class_name == name}
+        assert said == {
+            split: number for split, number in zip((TRAIN, VALID, TEST), due, strict=True) if number < minimum
+        }
+    again = plan_split(items, ratio, 5, made.placed, wanted=Wanted(minimum))
+    assert (again.splits, again.moves, again.topped_up) == (made.splits, [], made.topped_up)
+
+
+def test_minimum_counts_look_alikes_once() -> None:
+    alike = [item(f"alike{number}", "hotdog", f"g{number // 10}") for number in range(50)]
+    made = plan_split(alike + singles("street", 30), (98, 1, 1), 0, {}, wanted=Wanted(1))
+    assert all(
+        len({one.group for one in alike if made.splits[one.sha256] is split}) >= 1 for split in (TRAIN, VALID, TEST)
+    )
+    message = (
+        "hotdog: 5 independent pictures cannot put 2 into each of train, valid and test (copies and look-alikes count "
+        "once); add more, or lower --min-per-class"
+    )
+    with pytest.raises(UsageError, match=f"^{re.escape(message)}$"):
+        plan_split(alike + singles("street", 30), RATIO, 0, {}, wanted=Wanted(2))
+
+
+def test_a_higher_minimum_is_met_out_of_training_and_said() -> None:
+    items = singles("hotdog", 40) + singles("street", 40)
+    before = plan(items)
+    after = plan_split(items, RATIO, 0, before.placed, wanted=Wanted(8))
+    assert counts(items, after.splits) == {"hotdog": [24, 8, 8], "street": [24, 8, 8]}
+    assert len(after.moves) == 8
+    assert {one.before for one in after.moves} == {TRAIN}
+    assert after.topped_up == [TopUp(name, split, 6) for name in (NEGATIVE_CLASS, "hotdog") for split in (TEST, VALID)]
+
+
+# --- as many negatives as are asked for
+
+
+def sized(negatives: str = "", cap: str = "") -> Wanted:
+    return Wanted(1, Size(parse_negatives(negatives) if negatives else None, parse_cap(cap) if cap else None))
+
+
+def in_use(made: Plan) -> set[str]:
+    return set(made.splits)
+
+
+def unused(made: Plan) -> set[str]:
+    return {sha for sha, why in made.omitted.items() if why is Omission.SURPLUS}
+
+
+def test_negatives_are_sized_by_the_positives_and_shared_by_the_ratio() -> None:
+    items = singles("hotdog", 20) + singles("salad", 30) + singles("street", 100) + singles("dog", 50)
+    made = plan_split(items, RATIO, 0, {}, wanted=sized("2x"))
+    assert counts(items, made.splits) == {"hotdog": [14, 3, 3], "salad": [14, 3, 3], "street": [14, 3, 3]}
+    assert len(unused(made)) == 90
+    assert sum(split is UNSEEN for split in made.splits.values()) == 50
+    capped = plan_split(items, RATIO, 0, {}, wanted=sized(cap="30"))
+    assert counts(items, capped.splits) == {"hotdog": [14, 3, 3], "salad": [21, 5, 4], "street": [21, 4, 5]}
+
+
+@settings(deadline=None)
+@given(any_items(), st.sampled_from(["1x", "0.5x", "7", "1.5x"]), st.sampled_from(["", "50%", "4"]), RATIOS)
+def test_sized_negatives_come_to_what_was_asked_for(items: list[Item], negatives: str, cap: str, ratio: Shares) -> None:
+    everything = BASE + singles("salad", 4) + items
+    whole = plan(everything, ratio=ratio)
+    wanted = sized(negatives, cap)
+    made = plan_split(everything, ratio, 0, {}, wanted=wanted)
+    by_sha = {one.sha256: one for one in everything}
+    stock = Counter(by_sha[sha].category for sha in whole.splits if by_sha[sha].role is Role.UNKNOWN)
+    used = Counter(by_sha[sha].category for sha in made.splits if by_sha[sha].role is Role.UNKNOWN)
+    positives = sum(by_sha[sha].role is Role.KNOWN for sha in whole.splits)
+    assert used == quotas(stock, positives, wanted.size)
+    assert unused(made) == {sha for sha in whole.splits if sha not in made.splits}
+    assert all(by_sha[sha].role is Role.UNKNOWN for sha in unused(made))
+    for group in by_group(items).values():
+        assert len({made.splits[one.sha256] for one in group if one.sha256 in made.splits}) <= 1
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 12), st.integers(0, 12), st.integers(0, 3)), max_size=4))
+def test_sized_negatives_stay_in_use_as_the_workspace_grows(growth: list[tuple[int, int, int, int]]) -> None:
+    items = list(BASE)
+    made = plan_split(items, RATIO, 0, {}, wanted=sized("1x"))
+    remembered = dict(made.placed)
+    for round_, (hotdogs, streets, salads, seed) in enumerate(growth, 1):
+        for category, number in (("hotdog", hotdogs), ("street", streets), ("salad", salads)):
+            items += singles(category, number, start=100 * round_)
+        after = plan_split(items, RATIO, seed, remembered, unused(made), sized("1x"))
+        assert after.moves == []
+        by_sha = {one.sha256: one for one in items}
+        for category in ("street", "salad"):
+            before_in_use = {sha for sha in in_use(made) if by_sha[sha].category == category}
+            now = {sha for sha in in_use(after) if by_sha[sha].category == category}
+            assert before_in_use <= now or now < before_in_use
+        again = plan_split(items, RATIO, seed + 1, remembered | after.placed, unused(after), sized("1x"))
+        assert again.splits == after.splits
+        remembered |= after.placed
+        made = after
+
+
+def test_fewer_negatives_leave_every_split_and_come_back_to_it() -> None:
+    items = singles("hotdog", 40) + singles("street", 100)
+    whole = plan(items)
+    fewer = plan_split(items, RATIO, 3, whole.placed, wanted=sized("1x"))
+    assert counts(items, fewer.splits)["street"] == [28, 6, 6]
+    assert fewer.moves == []
+    back = plan_split(items, RATIO, 4, whole.placed | fewer.placed, unused(fewer))
+    assert back.splits == whole.splits
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        (
+            sized("2"),
+            "split: --negatives 2 leaves 2 negatives, train, valid and test need 3; ask for more",
+        ),
+        (
+            sized("0.1x"),
+            "split: --negatives 0.1x leaves 0 negatives, train, valid and test need 3; ask for more",
+        ),
+        (
+            sized(cap="30%"),
+            "cap 30%: 2 negative categories cannot each stay within it; use --cap 50%, or run: negbuild crawl "
+            '--query "city street" -n 200',
+        ),
+    ],
+)
+def test_a_size_that_leaves_too_few_is_said(wanted: Wanted, message: str) -> None:
+    with pytest.raises(UsageError, match=f"^{re.escape(message)}$"):
+        plan_split(singles("hotdog", 4) + singles("street", 9) + singles("salad", 9), RATIO, 0, {}, wanted=wanted)
+
+
 # --- what was placed before
+
+
+@settings(deadline=None)
+@given(st.lists(any_items(), min_size=1, max_size=4), RATIOS, st.integers(0, 9))
+def test_whatever_grows_in_whatever_order_moves_nothing_but_over_bridges(
+    growth: list[list[Item]], ratio: Shares, seed: int
+) -> None:
+    """Ratios within one group, no group divided, nothing old moved, and the same plan again."""
+    items, remembered = list(BASE), dict[str, Split]()
+    before = plan(items, seed, ratio=ratio)
+    remembered |= before.placed
+    for round_, more in enumerate(growth):
+        items += [replace(one, sha256=f"{one.sha256}-{round_}") for one in more]
+        after = plan(items, seed + round_, remembered, ratio)
+        assert after == plan(items[::-1], seed + round_, dict(sorted(remembered.items())), ratio)
+        groups = by_group(items)
+        for move in after.moves:
+            (group,) = (own for own in groups.values() if move.sha256 in {one.sha256 for one in own})
+            places = {remembered[one.sha256] for one in group if one.sha256 in remembered}
+            assert len(places) > 1 or move.before is TRAIN  # a bridge, or a class that one emptied
+            assert [TRAIN, VALID, TEST].index(move.before) < [TRAIN, VALID, TEST].index(move.after)
+        moved = {move.sha256 for move in after.moves}
+        for sha, split in after.splits.items():
+            assert sha in moved or remembered.get(sha, split) is split
+        for own in groups.values():
+            assert len({after.splits[one.sha256] for one in own if one.sha256 in after.splits}) <= 1
+        remembered |= after.placed
 
 
 @settings(deadline=None)

@@ -40,7 +40,7 @@ def split(
     """
     from negbuild.imagefolder import Look
     from negbuild.names import category_name
-    from negbuild.plan import parse_ratio
+    from negbuild.shares import parse_ratio
     from negbuild.stages import split as stage
 
     how = stage.SplitOptions(

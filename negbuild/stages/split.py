@@ -23,8 +23,9 @@ from negbuild.imagefolder import (
     write_records,
 )
 from negbuild.model import Progress, no_progress
-from negbuild.plan import Move, Omission, Shares
+from negbuild.plan import Move, Omission
 from negbuild.planner import Planned, plan_workspace
+from negbuild.shares import Shares
 from negbuild.store import explaining_full_disk
 from negbuild.workspace import Workspace
 
