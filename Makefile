@@ -56,7 +56,7 @@ bench-verify: .venv/dev.stamp  ## Verifying beside fingerprinting the same files
 	touch $@
 
 .venv/dev.stamp: pyproject.toml | .venv/bin/python
-	$(PYTHON) -m pip --python $(BIN)/python install --quiet --editable '.[demo,dev,flickr,parquet,video]'
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --editable '.[demo,dev,flickr,parquet,plots,video]'
 	touch $@ .venv/demo.stamp
 
 .venv-bench/bin/python:

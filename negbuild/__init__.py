@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from negbuild.source import Source, Takes, find_source, source_names
     from negbuild.stages.crawl import crawl, preview, retry
     from negbuild.stages.dedup import dedup
+    from negbuild.stages.evaluate import EvaluateOptions, evaluate
     from negbuild.stages.split import SplitOptions, split
     from negbuild.stages.status import status
     from negbuild.stages.verify import verify
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Candidate",
+    "EvaluateOptions",
     "Image",
     "NegbuildError",
     "Order",
@@ -37,6 +39,7 @@ __all__ = [
     "Workspace",
     "crawl",
     "dedup",
+    "evaluate",
     "find_source",
     "preview",
     "retry",
@@ -53,6 +56,7 @@ _HOMES = {
     "order": ["Order"],
     "stages.crawl": ["crawl", "preview", "retry"],
     "stages.dedup": ["dedup"],
+    "stages.evaluate": ["EvaluateOptions", "evaluate"],
     "stages.split": ["SplitOptions", "split"],
     "stages.status": ["status"],
     "stages.verify": ["verify"],

@@ -12,6 +12,7 @@ import click
 from negbuild import __version__, terminal
 from negbuild.commands.crawl import add, crawl
 from negbuild.commands.dedup import dedup
+from negbuild.commands.evaluate import evaluate
 from negbuild.commands.init import init
 from negbuild.commands.report import report
 from negbuild.commands.sources import sources
@@ -58,7 +59,7 @@ def cli() -> None:
     """Build the other half of an image dataset: its negatives, and splits that tell the truth."""
 
 
-for command in (init, add, crawl, sources, status, dedup, split, verify, report):
+for command in (init, add, crawl, sources, status, dedup, split, verify, evaluate, report):
     cli.add_command(command)
 
 

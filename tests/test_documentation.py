@@ -1,5 +1,6 @@
 """What the help texts, the README and the examples say can be done, is done here."""
 
+import csv
 import importlib
 import json
 import re
@@ -15,6 +16,8 @@ import pytest
 
 import negbuild as package
 from negbuild.cli import cli
+from negbuild.imagefolder import read_manifest
+from negbuild.model import NEGATIVE_CLASS, Role
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -67,6 +70,21 @@ def services(server: Server, photo: Callable[..., bytes], reply: Callable[..., A
     return {"NEGBUILD_OPENVERSE_URL": server.url, "NEGBUILD_PICSUM_URL": server.url}
 
 
+def predict(dataset: Path, predictions: Path) -> None:
+    """Write what a classifier might say of a dataset: surest of what is known, less sure of what it never saw."""
+    rows = read_manifest(dataset)
+    known = sorted({row.class_name for row in rows} - {NEGATIVE_CLASS})
+    sure = {Role.KNOWN: 0.9, Role.UNKNOWN: 0.1, Role.UNSEEN: 0.5}
+    with predictions.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows(
+            [["file", *known]]
+            + [
+                [row.file, *(sure[Role(row.role)] * (name in {row.class_name, known[0]}) for name in known)]
+                for row in rows
+            ]
+        )
+
+
 def test_every_example_of_the_help_runs(
     negbuild: Callable[..., Any], services: dict[str, str], photo: Callable[..., bytes], tmp_path: Path
 ) -> None:
@@ -80,6 +98,8 @@ def test_every_example_of_the_help_runs(
         assert program == "negbuild"
         if arguments[0] == "crawl":
             arguments.append("--allow-private")
+        if arguments[0] == "evaluate":
+            predict(tmp_path / "dataset", tmp_path / "predictions.csv")
         done = negbuild(*arguments, env=services)
         assert done.code == 0, f"{line}: {done.err}"
 

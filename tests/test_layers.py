@@ -43,6 +43,7 @@ PURE = [
         "registration",
         "names",
         "neighbours",
+        "openset",
         "picture",
         "plan",
         "promises",
