@@ -1,12 +1,15 @@
 """Pictures that stay where they are: those of a folder or an archive, read, checked and fingerprinted."""
 
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from negbuild.alignment import Look, look
@@ -54,19 +57,39 @@ class Album:
         return new
 
 
-def read_album(path: Path, progress: Progress = no_progress) -> Album:
-    """Read every picture of a folder or archive, without changing anything; raises UsageError where there is none."""
-    album, place = Album(), path.resolve()
+class Read(NamedTuple):
+    """One file of a place: its name there, and what it is; the SHA-256 alone where that is known already."""
+
+    name: str
+    candidate: Candidate
+    found: Inspection | Skip | str
+
+
+def read_pictures(path: Path, known: Collection[str] = ()) -> Iterator[list[Read]]:
+    """Read every file of a folder or archive, some at a time, in threads; what is `known` by its bytes is not decoded.
+
+    Raises UsageError where there is no such place.
+    """
+    place = path.resolve()
     with _candidates(path) as candidates, ThreadPoolExecutor(os.cpu_count()) as threads:
         while batch := list(islice(candidates, _BATCH)):
-            new = [
-                (found.image.sha256, grids(found.thumbnail))
-                for candidate, found in zip(batch, threads.map(_inspected, batch), strict=True)
-                if album.take(_name(candidate, place), candidate, found) and isinstance(found, Inspection)
-            ]
-            prints = fingerprints([reduced for _, reduced in new])
-            album.prints += [(sha256, print_) for (sha256, _), print_ in zip(new, prints, strict=True)]
-            progress(sum(map(len, album.names.values())), None)
+            found = threads.map(partial(_known_or_inspected, known), batch)
+            yield [Read(_name(one, place), one, what) for one, what in zip(batch, found, strict=True)]
+
+
+def read_album(path: Path, progress: Progress = no_progress) -> Album:
+    """Read every picture of a folder or archive, without changing anything; raises UsageError where there is none."""
+    album = Album()
+    for batch in read_pictures(path):
+        new = [
+            (one.found.image.sha256, grids(one.found.thumbnail))
+            for one in batch
+            if not isinstance(one.found, str) and album.take(one.name, one.candidate, one.found)
+            if isinstance(one.found, Inspection)
+        ]
+        prints = fingerprints([reduced for _, reduced in new])
+        album.prints += [(sha256, print_) for (sha256, _), print_ in zip(new, prints, strict=True)]
+        progress(sum(map(len, album.names.values())), None)
     return album
 
 
@@ -77,9 +100,23 @@ def _candidates(path: Path) -> Iterator[Iterator[Candidate]]:
 
 
 def _inspected(candidate: Candidate) -> Inspection | Skip:
+    data = _bytes(candidate)
+    return data if isinstance(data, Skip) else inspect(data, _ANY_SIZE)
+
+
+def _known_or_inspected(known: Collection[str], candidate: Candidate) -> Inspection | Skip | str:
+    data = _bytes(candidate)
+    if isinstance(data, Skip):
+        return data
+    if known and (sha256 := hashlib.sha256(data).hexdigest()) in known:
+        return sha256
+    return inspect(data, _ANY_SIZE)
+
+
+def _bytes(candidate: Candidate) -> bytes | Skip:
     assert _FOLDER.read is not None
     try:
-        return inspect(_FOLDER.read(candidate, _ANY_SIZE.max_bytes), _ANY_SIZE)
+        return _FOLDER.read(candidate, _ANY_SIZE.max_bytes)
     except OSError as error:
         return Skip(SkipReason.UNREADABLE, error.strerror or str(error))
 

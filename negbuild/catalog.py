@@ -13,6 +13,7 @@ from typing import Any
 from negbuild.addresses import address_key, host_of
 from negbuild.database import Database, Layout
 from negbuild.errors import UsageError
+from negbuild.guards import Guarded, Guards
 from negbuild.likeness import Likeness
 from negbuild.model import (
     Candidate,
@@ -28,6 +29,7 @@ from negbuild.model import (
     Validators,
 )
 from negbuild.placement import Placement
+from negbuild.provenance import Sighting
 from negbuild.schema import MIGRATIONS
 
 PENDING_PAGE = 256
@@ -47,7 +49,7 @@ _origin = attrgetter(*_ORIGIN)
 _record = attrgetter(*(field.name for field in fields(Image)))
 
 
-class Catalog(Likeness, Placement):
+class Catalog(Likeness, Guards, Placement):
     """The rows of a workspace; open it with `Workspace.reading` or `Workspace.writing`."""
 
     def __init__(self, path: Path) -> None:
@@ -93,8 +95,10 @@ class Catalog(Likeness, Placement):
         )
         return found[0] if found else None
 
-    def settle(self, batch: Sequence[Settled], pairs: Iterable[Pair], version: str) -> None:
-        """Write tried candidates, the new images among them with their fingerprints, and the new pairs."""
+    def settle(
+        self, batch: Sequence[Settled], pairs: Iterable[Pair], version: str, guarded: Iterable[Guarded] = ()
+    ) -> None:
+        """Write tried candidates, the new images with fingerprints and pairs, and which are copies of guards."""
         images = [settled.outcome for settled in batch if isinstance(settled.outcome, Image)]
         prints = [
             (_sha256(settled), version, settled.fingerprint.codes, settled.fingerprint.texture)
@@ -110,6 +114,7 @@ class Catalog(Likeness, Placement):
                 _DONE, ((one.candidate.source, one.candidate.source_id, one.candidate.category) for one in batch)
             )
             self._write_pairs(pairs)
+            self._write_guarded(guarded)
 
     def expect(self, batch: Iterable[Candidate], query: str) -> None:
         """Write candidates that were named and will be tried."""
@@ -152,10 +157,11 @@ class Catalog(Likeness, Placement):
         )
 
     def unique_count(self, source: str, query: str, category: str | None) -> int:
-        """Images that one crawl brought (for one category, or all) and that are no twins of an earlier image."""
+        """Images that one crawl brought (for one category, or all) and that twin no earlier one and no guard."""
         return self._file.value(
             "SELECT count(*) FROM candidates WHERE source = ? AND query = ? AND category = coalesce(?, category) "
-            "AND reason IS NULL AND sha256 NOT IN (SELECT newer FROM pairs WHERE twins)",
+            "AND reason IS NULL AND sha256 NOT IN (SELECT newer FROM pairs WHERE twins) "
+            "AND sha256 NOT IN (SELECT sha256 FROM guarded)",
             *(source, query, category),
         )
 
@@ -216,6 +222,11 @@ class Catalog(Likeness, Placement):
             "SELECT DISTINCT sha256, CASE page WHEN '' THEN url ELSE page END AS place "
             "FROM candidates WHERE sha256 IS NOT NULL ORDER BY sha256, place",
         )
+
+    def sightings(self) -> list[Sighting]:
+        """Every place that an image was seen at, in the order they were tried."""
+        columns = "sha256, source, url, page, author, author_url"
+        return self._file.read(Sighting, f"SELECT {columns} FROM candidates WHERE sha256 IS NOT NULL ORDER BY id")  # noqa: S608  these names
 
 
 def _sha256(settled: Settled) -> str | None:

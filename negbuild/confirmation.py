@@ -1,11 +1,14 @@
 """Copies confirmed: between the catalog and the pure deciders, for every stage that needs to know them."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
-from negbuild.alignment import VERSION, Look, look
+from negbuild.alignment import VERSION
 from negbuild.catalog import Catalog
 from negbuild.intake import current_fingerprints, held_thumbnail
-from negbuild.model import Progress, no_progress
+from negbuild.looks import Look, LookOf, look
+from negbuild.model import Fingerprint, Progress, no_progress
+from negbuild.protection import check_guards
 from negbuild.store import Store
 from negbuild.twins import confirmed_pairs
 
@@ -15,18 +18,35 @@ _LOOKS = 50_000  # of 10 kB each
 def confirm_copies(catalog: Catalog, store: Store, progress: Progress = no_progress) -> None:
     """Look at the pairs of all images that came since the last time, pixel by pixel, and remember what was seen.
 
-    Safe to interrupt: what was looked at before stays.
+    What is kept out by `dedup --against` is looked at in the same way. Safe to interrupt: what was looked at before
+    stays.
     """
     prints, before = current_fingerprints(catalog, store), catalog.confirmed(VERSION)
+    look_of = _looks(catalog, store)
     new = [(key, print_) for key, print_ in prints if key not in before]
-    if not new:
-        return
+    if new:
+        _confirm(catalog, prints, new, look_of, progress)
+    check_guards(catalog, prints, look_of, progress)
+
+
+def _looks(catalog: Catalog, store: Store) -> LookOf:
     images = {sha256: held.image for sha256, held in catalog.images().items()}
 
     @lru_cache(maxsize=_LOOKS)
     def look_of(sha256: str) -> Look:
         return look(held_thumbnail(store, images[sha256]))
 
+    return look_of
+
+
+def _confirm(
+    catalog: Catalog,
+    prints: Sequence[tuple[str, Fingerprint]],
+    new: Sequence[tuple[str, Fingerprint]],
+    look_of: LookOf,
+    progress: Progress,
+) -> None:
+    before = catalog.confirmed(VERSION)
     known = [(key, print_) for key, print_ in prints if key in before]
     afresh = not before
     for keys, pairs, refused in confirmed_pairs(known, new, look_of, progress):

@@ -12,6 +12,7 @@ from negbuild.errors import NegbuildError
 from negbuild.fingerprint import VERSION, Grids, fingerprints, grids
 from negbuild.model import NO_VALIDATORS, Candidate, Fingerprint, Image, Settled, Skip, SkipReason, Validators
 from negbuild.picture import Limits, inspect
+from negbuild.protection import Watch, current_guards
 from negbuild.store import Store
 from negbuild.twins import Comparer
 
@@ -51,7 +52,7 @@ def held_thumbnail(store: Store, image: Image) -> Thumbnail:
 
 
 class Taken(NamedTuple):
-    """How many new images came, and how many of them are no twins of an image held before."""
+    """How many new images came, and how many of them are no twins of an image held before, or of one kept out."""
 
     images: int
     unique: int
@@ -65,6 +66,7 @@ class Intake:
         self._store = store
         self._comparer = Comparer()
         self._comparer.hold(current_fingerprints(catalog, store))
+        self._watch = Watch(current_guards(catalog))
 
     def settle(self, arrivals: Sequence[Arrival], query: str) -> Taken:
         """Record arrivals of one query: pictures in the store, images and skips in the catalog."""
@@ -72,7 +74,7 @@ class Intake:
             return Taken(0, 0)
         new = self._new(arrivals)
         prints = dict(zip(new, fingerprints([one.grids for one in new.values() if one.grids]), strict=True))
-        pairs = self._comparer.add(list(prints.items()))
+        pairs, guarded = self._comparer.add(list(prints.items())), self._watch.guarded(list(prints.items()))
         images = {arrival.outcome: arrival.data for arrival in new.values() if isinstance(arrival.outcome, Image)}
         self._store.receive(images)
         settled = []
@@ -87,9 +89,10 @@ class Intake:
             else:
                 outcome = _duplicate(image.sha256)
             settled.append(Settled(arrival.candidate, query, outcome, image.sha256, print_, arrival.validators))
-        self._catalog.settle(settled, pairs, VERSION)
+        self._catalog.settle(settled, pairs, VERSION, guarded)
         self._store.publish(images)
-        return Taken(len(new), len(new) - len({pair.newer for pair in pairs if pair.twins}))
+        copies = {pair.newer for pair in pairs if pair.twins} | {one.sha256 for one in guarded}
+        return Taken(len(new), len(new) - len(copies))
 
     def record(self, known: Sequence[tuple[Candidate, Skip | str]], query: str) -> None:
         """Record candidates that need not be fetched: each with its skip, or with the SHA-256 of its image."""

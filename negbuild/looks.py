@@ -3,6 +3,7 @@
 Pure numpy on the thumbnail of `picture.inspect`; about 10 kB a picture.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -49,6 +50,10 @@ class Look:
     aspect: float
     frame: Frame
     textured: int
+
+
+LookOf = Callable[[str], Look]
+"""Prepares the picture with this key for confirmation."""
 
 
 def look(thumbnail: Pillow.Image) -> Look:

@@ -92,7 +92,7 @@ def between(
     `newer` is a place in `batch`, and `older` one in `others`, where the first of equals stands for all of them. In
     `batch` each of equals has its pairs. Progress counts the different fingerprints of `batch`.
     """
-    return _across(batch, others, _checked(radius), progress)
+    return Against(others, radius).near(batch, progress)
 
 
 def _checked(radius: int) -> int:
@@ -158,20 +158,28 @@ def _arriving(held: _Different, batch: Sequence[Fingerprint], radius: int, progr
         yield from map(Neighbour._make, pairs.tolist())
 
 
-def _across(
-    batch: Sequence[Fingerprint], others: Sequence[Fingerprint], radius: int, progress: Progress
-) -> Iterator[Neighbour]:
-    held, asked = _Different(), _Different()
-    held.take(others)
-    numbers = asked.take(batch)[:, 0].tolist()
-    rows = np.zeros((len(asked.first), 3), dtype=np.int64)
-    rows[:, 2] = len(held.first)
-    different = [batch[place] for place in asked.first]
-    hits = np.concatenate([_NO_HITS, *_compared(held.columns, different, rows, radius, progress)])
-    ends = np.searchsorted(hits[:, 0], np.arange(len(different) + 1)).tolist()
-    for place, row in enumerate(numbers):
-        for _, number, distance, orientation in hits[ends[row] : ends[row + 1]].tolist():
-            yield Neighbour(held.first[number], place, distance, orientation)
+class Against:
+    """Fingerprints that others are compared with, time and again, and that these never join."""
+
+    def __init__(self, others: Sequence[Fingerprint], radius: int) -> None:
+        """Report pairs at most `radius` bits apart (0 to 192)."""
+        self._radius = _checked(radius)
+        self._held = _Different()
+        self._held.take(others)
+
+    def near(self, batch: Sequence[Fingerprint], progress: Progress = no_progress) -> Iterator[Neighbour]:
+        """Give the pairs of `batch` against the others; see `between`."""
+        asked = _Different()
+        numbers = asked.take(batch)[:, 0].tolist()
+        rows = np.zeros((len(asked.first), 3), dtype=np.int64)
+        rows[:, 2] = len(self._held.first)
+        different = [batch[place] for place in asked.first]
+        compared = _compared(self._held.columns, different, rows, self._radius, progress)
+        hits = np.concatenate([_NO_HITS, *compared])
+        ends = np.searchsorted(hits[:, 0], np.arange(len(different) + 1)).tolist()
+        for place, row in enumerate(numbers):
+            for _, number, distance, orientation in hits[ends[row] : ends[row + 1]].tolist():
+                yield Neighbour(self._held.first[number], place, distance, orientation)
 
 
 def _compared(

@@ -1,7 +1,7 @@
 """Groups to splits: stratified, append-stable, and never dividing a group. A pure function of its input.
 
 Rules, in this order:
-1. An unused copy and a picture whose label is in dispute are left out.
+1. An unused copy, a picture whose label is in dispute, a copy of what is kept out and a placeholder are left out.
 2. A group that touches an unseen category goes to the holdout: its unknown pictures are left out. Where it touches a
    known category too, the scarce known pictures stay and the unseen ones are left out.
 3. A group that was placed before stays. Where a new twin bridges two splits, the stricter one wins.
@@ -33,6 +33,8 @@ class Omission(StrEnum):
     NEAR_UNSEEN = "like an unseen picture"
     NEAR_KNOWN = "unseen and like a known picture"
     SURPLUS = "more negatives than asked for"
+    KEPT_OUT = "a copy of a picture kept out"
+    PLACEHOLDER = "a placeholder that stands for many pictures"
 
 
 @dataclass(frozen=True, slots=True)

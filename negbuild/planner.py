@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from negbuild.catalog import Catalog
 from negbuild.confirmation import confirm_copies
 from negbuild.errors import UsageError
+from negbuild.fingerprint import VERSION
 from negbuild.model import Held, Pair, Progress, Role, Split, no_progress
 from negbuild.plan import Item, Move, Omission, Plan, Wanted, plan_split
+from negbuild.provenance import bursts, placeholders
 from negbuild.shares import Shares
 from negbuild.source import Gives, find_source
 from negbuild.store import Store
@@ -54,9 +56,22 @@ class FoldPlans:
 
 
 def group_images(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, str]:
-    """Group of each image: look-alikes closed over, and pictures of one origin."""
+    """Group of each image: look-alikes closed over, pictures of one origin, and bursts of one author.
+
+    A placeholder ties nothing together: the pictures it stands for have nothing in common.
+    """
+    sightings = catalog.sightings()
+    stand_ins = placeholders(sightings)
     alike = [(pair.older, pair.newer) for pair in catalog.pairs()]
-    return close_groups(held, alike + shared(catalog.origins()))
+    alike += bursts(sightings, dict(catalog.fingerprints(VERSION)))
+    alike += shared(origin for origin in catalog.origins() if origin[0] not in stand_ins)
+    return close_groups(held, (edge for edge in alike if stand_ins.keys().isdisjoint(edge)))
+
+
+def unwanted(catalog: Catalog) -> dict[str, Omission]:
+    """Images that are in no split, whatever else is held: copies of what is kept out, and placeholders."""
+    omitted = dict.fromkeys(placeholders(catalog.sightings()), Omission.PLACEHOLDER)
+    return omitted | {one.sha256: Omission.KEPT_OUT for one in catalog.guarded()}
 
 
 def conflicts(catalog: Catalog, held: Mapping[str, Held]) -> list[Pair]:
@@ -169,7 +184,7 @@ def _gives_far_only(name: str) -> bool:
 
 
 def _items(catalog: Catalog, held: Mapping[str, Held], groups: Mapping[str, str]) -> list[Item]:
-    left_out = _conflicting(catalog, held) | _spare(catalog, held)
+    left_out = _conflicting(catalog, held) | _spare(catalog, held) | unwanted(catalog)
     return [Item(sha256, one.category, one.role, groups[sha256], left_out.get(sha256)) for sha256, one in held.items()]
 
 

@@ -191,14 +191,32 @@ def m005_children(run: Run) -> None:
 GUARDS = """\
 -- Pictures of other datasets: nothing that is a copy of them may enter a split.
 CREATE TABLE guards (
-    place TEXT NOT NULL,              -- the folder or archive, as it was given
-    name TEXT NOT NULL,               -- of the file in it
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice, so that guard_checks stays true
+    place TEXT NOT NULL,              -- the folder or archive, on this machine
+    name TEXT NOT NULL,               -- of the first file in it with these bytes
     sha256 TEXT NOT NULL,
     version TEXT NOT NULL,            -- fingerprint.VERSION
     codes BLOB NOT NULL,              -- as in fingerprints
     texture REAL NOT NULL,
-    look BLOB NOT NULL,               -- what confirmation compares: its small grey picture
-    PRIMARY KEY (place, name)
+    thumbnail BLOB NOT NULL,          -- grey, PNG: tells all the rest without the place being there
+    UNIQUE (sha256, place)
+) STRICT;
+
+-- Images that are copies of a guard.
+CREATE TABLE guarded (
+    sha256 TEXT NOT NULL REFERENCES images (sha256),
+    guard INTEGER NOT NULL REFERENCES guards (id) ON DELETE CASCADE,
+    distance INTEGER NOT NULL,        -- differing bits of 192, best of 8 orientations
+    reason TEXT NOT NULL,             -- what told that; '' as long as only fingerprints did
+    PRIMARY KEY (sha256, guard)
+) STRICT;
+CREATE INDEX guarded_by_guard ON guarded (guard);
+
+-- Images that were looked at beside all guards up to one, pixel by pixel.
+CREATE TABLE guard_checks (
+    sha256 TEXT PRIMARY KEY REFERENCES images (sha256),
+    guard INTEGER NOT NULL,           -- the last of them
+    version TEXT NOT NULL             -- of fingerprints and of looking
 ) STRICT;
 """
 

@@ -119,6 +119,12 @@ def status_lines(result: "StatusResult") -> list[str]:
         lines.append(f"skipped: {reasons(result.skips)}")
     if result.pending:
         lines.append(f"named, and not tried yet: {result.pending:,}")
+    if result.guards:
+        pictures, places = sum(result.guards.values()), counted(len(result.guards), "place")
+        count = counted(result.guarded, "picture held is a copy", "pictures held are copies")
+        lines.append(f"kept out: {counted(pictures, 'picture')} of {places}; {count} of one")
+    if result.placeholders:
+        lines.append(f"placeholders: {result.placeholders:,}, in no split")
     if result.splits:
         lines.append(f"planned: {reasons({str(split): number for split, number in result.splits.items()})}")
     return lines

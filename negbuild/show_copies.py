@@ -1,6 +1,7 @@
 """What was found about copies, as text for a person: pure functions from a result to lines."""
 
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from negbuild.show import SHOWN, counted, reasons, table
@@ -56,13 +57,47 @@ def dedup_lines(result: "DedupResult", *, whole: bool = False) -> list[str]:
         lines.append(
             f"{counted(result.conflicts, 'conflict')}: copies with different labels; splits use the known one or none"
         )
+    lines += _unwanted(result)
     lines += _histogram(result.distances, result.others)
-    if whole:
-        rows = [
-            (f"{one.category}/{one.title}", f"{one.keeper_category}/{one.keeper_title}", str(one.distance))
-            for one in result.copies
+    return lines + (_lists(result) if whole else [])
+
+
+def _unwanted(result: "DedupResult") -> list[str]:
+    """Say what is in no split whatever else is held."""
+    lines = []
+    if result.guards:
+        count = counted(len(result.kept_out), "picture held is a copy", "pictures held are copies")
+        lines.append(f"{kept_out_line(result.guards)}: {count} of one, and in no split")
+    if result.unreadable:
+        lines.append(f"{counted(result.unreadable, 'file')} of what is to be kept out cannot be read as a picture")
+    if result.placeholders:
+        count = counted(len(result.placeholders), "placeholder, seen", "placeholders, each seen")
+        least = min(one.addresses for one in result.placeholders)
+        lines.append(f"{count} under {least} addresses of one host or more: in no split")
+    return lines
+
+
+def kept_out_line(guards: Mapping[str, int]) -> str:
+    """Name the places that are kept out."""
+    return "kept out: " + ", ".join(f"{counted(number, 'picture')} of {place}" for place, number in guards.items())
+
+
+def _lists(result: "DedupResult") -> list[str]:
+    """List the copies that are not used, those of what is kept out, and the placeholders."""
+    rows = [
+        (f"{one.category}/{one.title}", f"{one.keeper_category}/{one.keeper_title}", str(one.distance))
+        for one in result.copies
+    ]
+    lines = ["", *table(("copy", "kept instead", "bits apart"), rows)] if rows else []
+    if result.kept_out:
+        kept = [
+            (f"{one.category}/{one.title}", f"{PurePath(one.place).name}/{one.name}", str(one.distance))
+            for one in result.kept_out
         ]
-        lines += ["", *table(("copy", "kept instead", "bits apart"), rows)]
+        lines += ["", *table(("copy", "of one kept out", "bits apart"), kept)]
+    if result.placeholders:
+        seen = [(f"{one.category}/{one.title}", f"{one.addresses:,}") for one in result.placeholders]
+        lines += ["", *table(("placeholder", "addresses"), seen)]
     return lines
 
 

@@ -11,7 +11,7 @@ fingerprints alone call nothing a twin, below `PLAIN_TEXTURE` nothing is compare
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import groupby
@@ -20,9 +20,10 @@ from typing import NamedTuple
 
 from threadpoolctl import threadpool_limits
 
-from negbuild.alignment import JOIN_RADIUS, Look, Rival, confirm
+from negbuild.alignment import JOIN_RADIUS, Rival, confirm
+from negbuild.looks import LookOf
 from negbuild.model import Drop, Fingerprint, Held, Pair, Progress, Role, no_progress
-from negbuild.neighbours import Index, Neighbour
+from negbuild.neighbours import Against, Index, Neighbour
 
 TWIN_RADIUS = 16
 GROUP_RADIUS = 32
@@ -77,7 +78,7 @@ class Confirmed(NamedTuple):
 def confirmed_pairs(
     known: Sequence[tuple[str, Fingerprint]],
     new: Sequence[tuple[str, Fingerprint]],
-    look_of: Callable[[str], Look],
+    look_of: LookOf,
     progress: Progress = no_progress,
 ) -> Iterator[Confirmed]:
     """Look at the pairs of each new image with all before it, `known` first, pixel by pixel; batch by batch.
@@ -102,7 +103,33 @@ def confirmed_pairs(
             progress(start + len(batch), len(new))
 
 
-def _looked_at(keys: Sequence[str], look_of: Callable[[str], Look], neighbours: Sequence[Neighbour]) -> list[Pair]:
+def confirmed_against(
+    others: Sequence[tuple[str, Fingerprint]],
+    new: Sequence[tuple[str, Fingerprint]],
+    look_of: LookOf,
+    progress: Progress = no_progress,
+) -> Iterator[tuple[Sequence[tuple[str, Fingerprint]], list[Pair]]]:
+    """Look at the pairs of each new image with `others`, pixel by pixel; give each batch and its pairs of twins.
+
+    The others are the older ones of the pairs. `look_of` may be called from several threads.
+    """
+    held = _textured(others)
+    against, keys = Against([print_ for _, print_ in held], JOIN_RADIUS), [key for key, _ in held]
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as threads:
+        for start in range(0, len(new), _BATCH):
+            batch = new[start : start + _BATCH]
+            both = keys + [key for key, _ in _textured(batch)]
+            found = against.near([print_ for _, print_ in _textured(batch)])
+            groups = [
+                [one._replace(newer=one.newer + len(keys)) for one in group]
+                for _, group in groupby(found, attrgetter("newer"))
+            ]
+            looked_at = threads.map(partial(_looked_at, both, look_of), groups)
+            yield batch, [pair for pairs in looked_at for pair in pairs if pair.twins]
+            progress(start + len(batch), len(new))
+
+
+def _looked_at(keys: Sequence[str], look_of: LookOf, neighbours: Sequence[Neighbour]) -> list[Pair]:
     """Look at one image and those near it; `keys` are those of their places."""
     rivals = [Rival(look_of(keys[one.older]), one.distance, one.orientation) for one in neighbours]
     verdicts = confirm(look_of(keys[neighbours[0].newer]), rivals)
@@ -174,16 +201,19 @@ def _twins_of(alike: Mapping[str, str], pairs: Iterable[Pair]) -> dict[str, dict
     return twins
 
 
-def choose_keepers(images: Mapping[str, Held], pairs: Sequence[Pair]) -> list[Drop]:
+def choose_keepers(images: Mapping[str, Held], pairs: Sequence[Pair], barred: Collection[str] = ()) -> list[Drop]:
     """Choose the copies that are not used: each of them is itself a twin of its keeper, never of a chain.
 
     Only images of one label and role replace each other; twins across labels or roles are conflicts. The better image
-    comes first: more pixels, then more bytes, then the one held longer (the order of `images`).
+    comes first: more pixels, then more bytes, then the one held longer (the order of `images`). What is `barred` is in
+    no split anyway: it replaces nothing, and nothing replaces it.
     """
     age = {sha: place for place, sha in enumerate(images)}
     alike = equals(images, pairs)
     members: dict[tuple[str, Role, str], list[str]] = {}
     for sha, held in images.items():
+        if sha in barred:
+            continue
         members.setdefault((alike[sha], held.role, label_of(held)), []).append(sha)
     twins = _twins_of(alike, pairs)
 
@@ -193,7 +223,7 @@ def choose_keepers(images: Mapping[str, Held], pairs: Sequence[Pair]) -> list[Dr
 
     drops: dict[str, Drop] = {}
     for sha in sorted((sha for sha in images if alike[sha] in twins), key=worth):
-        if sha in drops:
+        if sha in drops or sha in barred:
             continue
         for other, distance in twins[alike[sha]].items():
             for copy in members.get((other, images[sha].role, label_of(images[sha])), ()):

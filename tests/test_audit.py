@@ -114,5 +114,5 @@ def test_copies_are_listed_put_back_and_set_aside_again(negbuild: Negbuild, tmp_
     both = negbuild("dedup", "photos", "--undo")
     assert (both.code, both.err) == (
         2,
-        "negbuild dedup: --undo puts back the copies of a workspace; leave PATH out; run: negbuild dedup --help\n",
+        "negbuild dedup: --undo is for the pictures of a workspace; leave PATH out; run: negbuild dedup --help\n",
     )

@@ -48,6 +48,7 @@ PURE = [
         "plan",
         "promises",
         "proof",
+        "provenance",
         "records",
         "shortcuts",
         "shares",
@@ -58,7 +59,9 @@ PURE = [
         "weights",
     )
 ]
-STATE = {f"negbuild.{name}" for name in ("catalog", "intake", "planner", "source", "store", "web", "workspace")}
+STATE = {
+    f"negbuild.{name}" for name in ("catalog", "intake", "planner", "protection", "source", "store", "web", "workspace")
+}
 
 
 @dataclass(frozen=True)

@@ -15,22 +15,52 @@ if TYPE_CHECKING:
 @click.argument("path", type=click.Path(path_type=Path), required=False)
 @click.option("--list", "listed", is_flag=True, help="List every copy, and what it is a copy of.")
 @click.option("--undo", is_flag=True, help="Put all copies back that were set aside.")
+@click.option(
+    "--against",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Keep copies of the pictures of this folder or archive out, from now on; repeatable.",
+)
+@click.option(
+    "--forget-against",
+    "forgotten",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Let in again what --against kept out.",
+)
 @options.workspace
 @options.as_json
-def dedup(path: Path | None, workspace: "Workspace", *, listed: bool, undo: bool, as_json: bool) -> None:
+def dedup(
+    path: Path | None,
+    against: tuple[Path, ...],
+    forgotten: Path | None,
+    workspace: "Workspace",
+    *,
+    listed: bool,
+    undo: bool,
+    as_json: bool,
+) -> None:
     """Find copies and keep the best of each; nothing is deleted.
 
     Mirrored and turned copies are found too. With PATH, only report on any folder or archive, workspace or not: which
     pictures are copies, and which of them leak from one split into another.
+
+    With --against, what is held of a test set or of another dataset is left out of every split, mirrored and cropped
+    copies too, and never counts for `crawl -n`. That is remembered: the folder need not stay.
 
     \b
     Example:
       negbuild dedup
       negbuild dedup --list
       negbuild dedup photos
+      negbuild dedup --against photos
     """
-    if path and undo:
-        raise click.UsageError("--undo puts back the copies of a workspace; leave PATH out")
+    if path and (undo or against or forgotten):
+        given = "--undo" if undo else "--against" if against else "--forget-against"
+        raise click.UsageError(f"{given} is for the pictures of a workspace; leave PATH out")
+    if bool(undo) + bool(against) + bool(forgotten) > 1:
+        raise click.UsageError("--undo, --against and --forget-against exclude each other; give one of them")
     if path:
         from negbuild.stages.audit import audit
 
@@ -45,6 +75,11 @@ def dedup(path: Path | None, workspace: "Workspace", *, listed: bool, undo: bool
         line = f"{undone.put_back:,} copies put back; `negbuild dedup` sets them aside again"
         terminal.show(undone, [line], as_json=as_json)
         return
+    if forgotten:
+        freed = stage.forget(workspace, forgotten)
+        line = f"{freed.place}: {freed.guards:,} pictures kept out no more, {freed.let_in:,} held are free for splits"
+        terminal.show(freed, [line], as_json=as_json, then="negbuild dedup")
+        return
     with terminal.progress_bar("comparing") as progress:
-        result = stage.dedup(workspace, progress=progress)
+        result = stage.dedup(workspace, against, progress=progress)
     terminal.show(result, show_copies.dedup_lines(result, whole=listed), as_json=as_json, then="negbuild split")

@@ -1,15 +1,20 @@
 """Find copies among all images and keep the best of each; nothing is deleted."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
+from negbuild.catalog import Catalog
 from negbuild.confirmation import confirm_copies
+from negbuild.errors import UsageError
 from negbuild.fingerprint import VERSION
 from negbuild.model import Drop, Held, Progress, no_progress
-from negbuild.planner import conflicts, group_images
+from negbuild.planner import conflicts, group_images, unwanted
+from negbuild.protection import keep_out, let_in
+from negbuild.provenance import placeholders
 from negbuild.twins import PLAIN_TEXTURE, choose_keepers
-from negbuild.workspace import Workspace
+from negbuild.workspace import IMAGES, Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +29,33 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptOut:
+    """A picture held that is a copy of one kept out: category and title, and where that one lies."""
+
+    category: str
+    title: str
+    place: str
+    name: str
+    distance: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """A picture that a host hands out in the place of others: category and title, and under how many addresses."""
+
+    category: str
+    title: str
+    addresses: int
+
+
+@dataclass(frozen=True, slots=True)
 class DedupResult:
     """Counts after dedup: images, pairs of twins, groups of two or more, conflicts across labels, plain images.
 
     `dropped` are the copies that are not used, `copies` the same for people. `reasons` counts the pairs of twins by
     what told them, `distances` by their distance in bits; `others` counts pairs that were looked at and are none.
+    `guards` counts the pictures of each place that is kept out, `unreadable` what could not be read of those given now.
     """
 
     images: int
@@ -41,6 +68,10 @@ class DedupResult:
     reasons: dict[str, int]
     distances: dict[int, int]
     others: dict[int, int]
+    guards: dict[str, int] = field(default_factory=dict)
+    unreadable: int = 0
+    kept_out: list[KeptOut] = field(default_factory=list)
+    placeholders: list[Placeholder] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +79,15 @@ class UndoResult:
     """How many copies were put back."""
 
     put_back: int
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetResult:
+    """How many pictures of a place are kept out no more, and how many images were left out for their sake alone."""
+
+    place: str
+    guards: int
+    let_in: int
 
 
 def undo(workspace: Workspace) -> UndoResult:
@@ -58,12 +98,28 @@ def undo(workspace: Workspace) -> UndoResult:
         return UndoResult(len(drops))
 
 
-def dedup(workspace: Workspace, *, progress: Progress = no_progress) -> DedupResult:
-    """Set aside every copy of which a better one is held; run again, it starts afresh and comes to the same."""
+def forget(workspace: Workspace, path: Path) -> ForgetResult:
+    """Let in again what `dedup` was told to keep out; raises UsageError where that is nothing."""
     with workspace.writing() as catalog:
+        guards, guarded = catalog.guard_places(), len(catalog.guarded())
+        place = let_in(catalog, path)
+        return ForgetResult(place, guards[place], guarded - len(catalog.guarded()))
+
+
+def dedup(workspace: Workspace, against: Sequence[Path] = (), *, progress: Progress = no_progress) -> DedupResult:
+    """Set aside every copy of which a better one is held; run again, it starts afresh and comes to the same.
+
+    The pictures of the folders and archives `against` are kept out from now on: a copy of one is in no split. Raises
+    UsageError where there are none.
+    """
+    for path in against:
+        if path.resolve() in {workspace.root.resolve(), (workspace.root / IMAGES).resolve()}:
+            raise UsageError(f"{path}: holds this workspace's own pictures; choose the folder of another dataset")
+    with workspace.writing() as catalog:
+        unreadable = sum([keep_out(catalog, path, progress) for path in against])
         confirm_copies(catalog, workspace.store, progress)
         held, pairs = catalog.images(), catalog.pairs()
-        dropped = choose_keepers(held, pairs)
+        dropped = choose_keepers(held, pairs, unwanted(catalog))
         catalog.replace_drops(dropped)
         sizes = Counter(group_images(catalog, held).values())
         twins = [pair for pair in pairs if pair.twins]
@@ -78,7 +134,24 @@ def dedup(workspace: Workspace, *, progress: Progress = no_progress) -> DedupRes
             reasons=dict(Counter(pair.reason.partition(":")[0] for pair in twins).most_common()),
             distances=dict(sorted(Counter(pair.distance for pair in twins).items())),
             others=dict(sorted(catalog.refused().items())),
+            guards=catalog.guard_places(),
+            unreadable=unreadable,
+            kept_out=_kept_out(catalog, held),
+            placeholders=[
+                Placeholder(held[sha256].category, _title(held[sha256]), number)
+                for sha256, number in placeholders(catalog.sightings()).items()
+            ],
         )
+
+
+def _kept_out(catalog: Catalog, held: Mapping[str, Held]) -> list[KeptOut]:
+    guards = {guard.number: guard for guard in catalog.guards(VERSION)}
+    near = {one.sha256: one for one in catalog.guarded()}
+    return [
+        KeptOut(image.category, _title(image), guard.place, guard.name, near[sha256].distance, near[sha256].reason)
+        for sha256, image in held.items()
+        if sha256 in near and (guard := guards[near[sha256].guard])
+    ]
 
 
 def _copy(drop: Drop, held: Mapping[str, Held]) -> Copy:

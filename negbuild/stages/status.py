@@ -1,9 +1,10 @@
 """What a workspace holds, in numbers."""
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from negbuild.model import Role, SkipReason, Split
+from negbuild.provenance import placeholders
 from negbuild.workspace import Workspace
 
 
@@ -22,7 +23,8 @@ class CategoryCount:
 class StatusResult:
     """Counts of a workspace. Candidates are images plus skips, always; `splits` is the last plan.
 
-    `pending` were named by a source, and not tried yet.
+    `pending` were named by a source, and not tried yet. `guards` counts the pictures of each place that is kept out,
+    `guarded` the images that are copies of them, `placeholders` those that stand for many pictures.
     """
 
     candidates: int
@@ -31,6 +33,9 @@ class StatusResult:
     skips: dict[SkipReason, int]
     categories: list[CategoryCount]
     splits: dict[Split, int]
+    guards: dict[str, int] = field(default_factory=dict)
+    guarded: int = 0
+    placeholders: int = 0
 
 
 def status(workspace: Workspace) -> StatusResult:
@@ -41,6 +46,8 @@ def status(workspace: Workspace) -> StatusResult:
         splits = Counter(catalog.assignments().values())
         roles = catalog.categories()
         pending = catalog.pending_count()
+        guards, guarded = catalog.guard_places(), len(catalog.guarded())
+        stand_ins = placeholders(catalog.sightings())
     skips: Counter[SkipReason] = Counter()
     sources: dict[str, Counter[str]] = defaultdict(Counter)
     for count in counts:
@@ -58,4 +65,7 @@ def status(workspace: Workspace) -> StatusResult:
             for name, role in sorted(roles.items(), key=lambda entry: (list(Role).index(entry[1]), entry[0]))
         ],
         splits={split: splits[split] for split in Split if splits[split]},
+        guards=guards,
+        guarded=guarded,
+        placeholders=len(stand_ins),
     )

@@ -1,0 +1,153 @@
+"""What is kept out: between the catalog and the pure deciders, for every stage that takes pictures in or plans."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from threading import Lock
+
+from PIL import Image as Pillow
+
+from negbuild import alignment, fingerprint
+from negbuild.album import read_pictures
+from negbuild.catalog import Catalog
+from negbuild.errors import UsageError
+from negbuild.fingerprint import fingerprints, grids
+from negbuild.guards import Guard, Guarded
+from negbuild.looks import Look, LookOf, look
+from negbuild.model import Fingerprint, Progress, no_progress
+from negbuild.neighbours import Against
+from negbuild.picture import Inspection
+from negbuild.twins import TWIN_RADIUS, TWIN_TEXTURE, confirmed_against
+
+SAME_BYTES = "same bytes"
+
+_VERSION = f"{fingerprint.VERSION} {alignment.VERSION}"
+_BATCH = 256
+_LOOKS = 20_000  # of 10 kB each
+_Prints = Sequence[tuple[str, Fingerprint]]
+
+
+def keep_out(catalog: Catalog, path: Path, progress: Progress = no_progress) -> int:
+    """Keep every picture of a folder or archive out from now on; return how many could not be read.
+
+    Those that are kept out already are not decoded again. Raises UsageError where there is no picture.
+    """
+    place = str(path.resolve())
+    pictures = unreadable = 0
+    known = {guard.sha256 for guard in current_guards(catalog) if guard.place == place}
+    for batch in read_pictures(path, known):
+        new = [(one.name, one.found) for one in batch if isinstance(one.found, Inspection)]
+        prints = fingerprints([grids(found.thumbnail) for _, found in new])
+        catalog.add_guards(
+            (
+                (Guard(place, name, found.image.sha256, print_), _png(found.thumbnail))
+                for (name, found), print_ in zip(new, prints, strict=True)
+            ),
+            fingerprint.VERSION,
+        )
+        known.update(found.image.sha256 for _, found in new)
+        pictures += len(new) + sum(isinstance(one.found, str) for one in batch)
+        unreadable += sum(not isinstance(one.found, Inspection | str) for one in batch)
+        progress(pictures, None)
+    if not pictures:
+        raise UsageError(f"{path}: holds no picture to keep out; choose a folder or archive of pictures")
+    return unreadable
+
+
+def let_in(catalog: Catalog, path: Path) -> str:
+    """Forget the pictures of a place, whether it is still there or not; return its name.
+
+    Raises UsageError where none of them is kept out.
+    """
+    places = catalog.guard_places()
+    place = next((one for one in (str(path.resolve()), str(path)) if one in places), None)
+    if place is None:
+        kept = f"kept out are {', '.join(places)}" if places else "nothing is kept out"
+        raise UsageError(f"{path}: is not kept out ({kept}); run: negbuild dedup --list")
+    catalog.forget_guards(place)
+    return place
+
+
+def current_guards(catalog: Catalog) -> list[Guard]:
+    """All that is kept out; fingerprints are made anew where an older negbuild made them otherwise."""
+    outdated = catalog.outdated_guards(fingerprint.VERSION)
+    for start in range(0, len(outdated), _BATCH):
+        batch = outdated[start : start + _BATCH]
+        prints = fingerprints([grids(_thumbnail(catalog.guard_thumbnail(number))) for number in batch])
+        catalog.renew_guards(zip(batch, prints, strict=True), fingerprint.VERSION)
+    return catalog.guards(fingerprint.VERSION)
+
+
+class Watch:
+    """Says which new images are copies of what is kept out, by bytes and fingerprints alone: while pictures come."""
+
+    def __init__(self, guards: Sequence[Guard]) -> None:
+        """Watch for these."""
+        self._numbers = {guard.sha256: guard.number for guard in guards}
+        self._textured = [guard for guard in guards if guard.fingerprint.texture >= TWIN_TEXTURE]
+        self._against = Against([guard.fingerprint for guard in self._textured], TWIN_RADIUS)
+
+    def guarded(self, batch: _Prints) -> list[Guarded]:
+        """Find those among (SHA-256, fingerprint) that are copies."""
+        textured = [(sha256, print_) for sha256, print_ in batch if print_.texture >= TWIN_TEXTURE]
+        near = [
+            Guarded(textured[one.newer][0], self._textured[one.older].number, one.distance)
+            for one in self._against.near([print_ for _, print_ in textured])
+        ]
+        return near + list(_same_bytes(batch, self._numbers))
+
+
+def check_guards(catalog: Catalog, prints: _Prints, look_of_image: LookOf, progress: Progress = no_progress) -> None:
+    """Look at images, given with fingerprints, beside each guard that they were not looked at with, pixel by pixel.
+
+    Safe to interrupt: what was looked at before stays.
+    """
+    guards = current_guards(catalog)
+    if not guards:
+        return
+    numbered = {f"guard {guard.number}": guard for guard in guards}
+    reading = Lock()  # the catalog is used by one thread at a time
+
+    @lru_cache(maxsize=_LOOKS)
+    def look_of_guard(key: str) -> Look:
+        with reading:
+            thumbnail = catalog.guard_thumbnail(numbered[key].number)
+        return look(_thumbnail(thumbnail))
+
+    def look_of(key: str) -> Look:
+        return look_of_guard(key) if key in numbered else look_of_image(key)
+
+    last = guards[-1].number
+    for above, images in _unchecked(prints, catalog.guard_checks(_VERSION), last):
+        fresh = [(key, guard.fingerprint) for key, guard in numbered.items() if guard.number > above]
+        bytes_of = {numbered[key].sha256: numbered[key].number for key, _ in fresh}
+        for batch, pairs in confirmed_against(fresh, images, look_of, progress):
+            near = [Guarded(pair.newer, numbered[pair.older].number, pair.distance, pair.reason) for pair in pairs]
+            same = _same_bytes(batch, bytes_of)
+            catalog.check_guards([sha256 for sha256, _ in batch], [*near, *same], (above, last), _VERSION)
+
+
+def _unchecked(prints: _Prints, checks: dict[str, int], last: int) -> Iterator[tuple[int, _Prints]]:
+    """Images with guards still to be looked at, by the number above which these are."""
+    waiting: dict[int, list[tuple[str, Fingerprint]]] = defaultdict(list)
+    for sha256, print_ in prints:
+        waiting[checks.get(sha256, 0)].append((sha256, print_))
+    yield from ((above, images) for above, images in sorted(waiting.items()) if above < last)
+
+
+def _same_bytes(batch: _Prints, numbers: dict[str, int]) -> Iterator[Guarded]:
+    return (Guarded(sha256, numbers[sha256], 0, SAME_BYTES) for sha256, _ in batch if sha256 in numbers)
+
+
+def _thumbnail(data: bytes) -> Pillow.Image:
+    with Pillow.open(BytesIO(data)) as image:
+        image.load()
+        return image
+
+
+def _png(thumbnail: Pillow.Image) -> bytes:
+    buffer = BytesIO()
+    thumbnail.save(buffer, "PNG")
+    return buffer.getvalue()

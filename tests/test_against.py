@@ -1,0 +1,224 @@
+"""What is kept out by the real command line: copies of a test set enter no split, and never count for a crawl."""
+
+import csv
+import io
+import shutil
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageOps
+
+from negbuild.fingerprint import VERSION
+
+Negbuild = Callable[..., Any]
+Photo = Callable[..., bytes]
+SIZE = (320, 240)
+
+
+def mirrored(data: bytes) -> bytes:
+    with Image.open(io.BytesIO(data)) as image:
+        return encoded(ImageOps.mirror(image))
+
+
+def cropped(data: bytes) -> bytes:
+    with Image.open(io.BytesIO(data)) as image:
+        across, down = image.width // 14, image.height // 14
+        return encoded(image.crop((across, down, image.width - across, image.height - down)))
+
+
+def encoded(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=60)
+    return buffer.getvalue()
+
+
+def fill(folder: Path, files: Mapping[str, bytes]) -> None:
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+
+
+def manifest(tmp_path: Path) -> set[str]:
+    with (tmp_path / "dataset" / "manifest.csv").open(encoding="utf-8", newline="") as file:
+        return {row["title"] for row in csv.DictReader(file)}
+
+
+def execute(tmp_path: Path, sql: str) -> list[Any]:
+    with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as catalog, catalog:
+        return catalog.execute(sql).fetchall()
+
+
+@pytest.fixture
+def project(tmp_path: Path, photo: Photo, negbuild: Negbuild) -> Path:
+    """A workspace of 10 known and 20 unknown pictures, and a test set with copies of four of them, and one stranger."""
+    fill(tmp_path / "hotdog", {f"h{seed}.jpg": photo(seed, SIZE) for seed in range(10)})
+    fill(tmp_path / "street", {f"s{seed}.jpg": photo(seed, SIZE) for seed in range(100, 120)})
+    files = {
+        "hotdog/mirror.jpg": mirrored(photo(3, SIZE)),
+        "hotdog/crop.jpg": cropped(photo(4, SIZE)),
+        "other/crop.jpg": mirrored(cropped(photo(105, SIZE))),
+        "other/same.jpg": photo(106, SIZE),
+        "other/stranger.jpg": photo(999, SIZE),
+        "other/broken.jpg": photo(998, SIZE)[:2000],
+    }
+    fill(tmp_path / "testset", files)
+    assert negbuild("add", "hotdog", "--category", "hotdog", "--role", "known").code == 0
+    assert negbuild("add", "street", "--category", "street", "--role", "unknown").code == 0
+    return tmp_path
+
+
+def test_copies_of_a_test_set_are_kept_out_of_both_halves_of_a_dataset(project: Path, negbuild: Negbuild) -> None:
+    told = negbuild("dedup", "--against", "testset", "--list")
+    assert (told.code, told.err) == (0, "next: negbuild split\n")
+    lines = told.out.splitlines()[2:]
+    assert lines[:2] == [
+        f"kept out: 5 pictures of {project / 'testset'}: 4 pictures held are copies of one, and in no split",
+        "1 file of what is to be kept out cannot be read as a picture",
+    ]
+    assert [line.split()[:2] for line in lines[4:]] == [
+        ["hotdog/h3.jpg", "testset/hotdog/mirror.jpg"],
+        ["hotdog/h4.jpg", "testset/hotdog/crop.jpg"],
+        ["street/s105.jpg", "testset/other/crop.jpg"],
+        ["street/s106.jpg", "testset/other/same.jpg"],
+    ]
+    assert min(int(lines[place].split()[-1]) for place in (5, 6)) > 16  # only their pixels tell
+    done = negbuild("split", "--json")
+    assert done.json["omitted"] == {"a copy of a picture kept out": 4}
+    assert manifest(project) == {
+        *(f"h{seed}.jpg" for seed in range(10) if seed not in {3, 4}),
+        *(f"s{seed}.jpg" for seed in range(100, 120) if seed not in {105, 106}),
+    }
+    assert negbuild("verify", "dataset").code == 0
+    status = negbuild("status").out.splitlines()
+    assert "kept out: 5 pictures of 1 place; 4 pictures held are copies of one" in status
+
+
+def test_the_protection_holds_for_what_comes_later_and_needs_the_folder_no_more(
+    project: Path, negbuild: Negbuild, photo: Photo
+) -> None:
+    assert negbuild("dedup", "--against", "testset").code == 0
+    shutil.rmtree(project / "testset")
+    files = {"new.jpg": cropped(photo(999, SIZE)), **{f"n{seed}.jpg": photo(seed, SIZE) for seed in range(200, 205)}}
+    fill(project / "more", files)
+    assert negbuild("add", "more", "--category", "street", "--role", "unknown").code == 0
+    assert negbuild("split", "--json").json["omitted"] == {"a copy of a picture kept out": 5}
+    assert manifest(project) >= {"n200.jpg", "n204.jpg"}
+    assert "new.jpg" not in manifest(project)
+
+
+def test_a_copy_of_what_is_kept_out_never_counts_for_a_crawl(project: Path, negbuild: Negbuild, photo: Photo) -> None:
+    assert negbuild("dedup", "--against", "testset").code == 0
+    files = {f"a{seed}.jpg": photo(seed, SIZE) for seed in range(200, 206)}
+    files |= {"0.jpg": mirrored(photo(999, SIZE)), "1.jpg": photo(106, SIZE), "2.jpg": encoded(small(photo(105, SIZE)))}
+    fill(project / "web", files)
+    done = negbuild("crawl", "-s", "folder", "--path", "web", "-n", 6, "--category", "web", "--json")
+    assert (done.code, done.json["unique"], done.json["copies"]) == (0, 6, 2)
+    # What only its pixels tell is found out by dedup, and brought anew.
+    assert execute(project, "SELECT count(*) FROM guarded WHERE reason = ''") == [(1,)]
+    again = negbuild("crawl", "-s", "folder", "--path", "web", "-n", 7, "--category", "web", "--json")
+    assert (again.code, again.json["unique"]) == (3, 6)
+
+
+def small(data: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(data)) as image:
+        return image.resize((160, 120))
+
+
+def test_what_was_looked_at_once_is_not_looked_at_again(project: Path, negbuild: Negbuild, photo: Photo) -> None:
+    first = negbuild("dedup", "--against", "testset", "--json").json
+    for file in (project / "images").rglob("*.*"):
+        file.unlink()  # nothing can be looked at any more
+    again = negbuild("dedup", "--against", "testset", "--json")
+    assert (again.code, again.json) == (0, first)
+    fill(project / "newer", {"new.jpg": photo(997, SIZE)})  # near none of what is held
+    more = negbuild("dedup", "--against", "newer", "--json").json
+    assert more["guards"] == {str(project / "testset"): 5, str(project / "newer"): 1}
+    assert more["kept_out"] == first["kept_out"]
+    assert execute(project, "SELECT DISTINCT guard FROM guard_checks") == [(6,)]
+
+
+def test_fingerprints_of_an_older_negbuild_are_made_anew_without_the_folder(project: Path, negbuild: Negbuild) -> None:
+    first = negbuild("dedup", "--against", "testset", "--json").json
+    shutil.rmtree(project / "testset")
+    execute(project, "UPDATE guards SET version = 'older', codes = zeroblob(192), texture = 0")
+    execute(project, "DELETE FROM guarded")
+    execute(project, "UPDATE guard_checks SET version = 'older'")
+    assert negbuild("dedup", "--json").json["kept_out"] == first["kept_out"]
+    assert execute(project, "SELECT DISTINCT version FROM guards") == [(VERSION,)]
+
+
+def test_what_was_kept_out_can_be_let_in_again(project: Path, negbuild: Negbuild) -> None:
+    assert negbuild("dedup", "--against", "testset").code == 0
+    shutil.rmtree(project / "testset")
+    done = negbuild("dedup", "--forget-against", "testset")
+    line = f"{project / 'testset'}: 5 pictures kept out no more, 4 held are free for splits\n"
+    assert (done.code, done.out, done.err) == (0, line, "next: negbuild dedup\n")
+    assert negbuild("split", "--json").json["omitted"] == {}
+    assert execute(project, "SELECT count(*) FROM guarded") == [(0,)]
+
+
+@pytest.mark.usefixtures("project")
+def test_putting_copies_back_does_not_let_in_what_is_kept_out(negbuild: Negbuild) -> None:
+    assert negbuild("dedup", "--against", "testset").code == 0
+    assert negbuild("dedup", "--undo").code == 0
+    assert negbuild("split", "--json").json["omitted"] == {"a copy of a picture kept out": 4}
+
+
+def test_a_copy_of_an_image_kept_out_is_no_copy_of_one_in_use(project: Path, negbuild: Negbuild, photo: Photo) -> None:
+    larger = encoded(enlarged(photo(106, SIZE)))  # better than what is kept out, of which it is a copy too
+    fill(project / "more", {"large.jpg": larger, "other.jpg": photo(300, SIZE)})
+    assert negbuild("add", "more", "--category", "street", "--role", "unknown").code == 0
+    done = negbuild("dedup", "--against", "testset", "--json").json
+    assert {one["title"] for one in done["kept_out"]} == {"h3.jpg", "h4.jpg", "s105.jpg", "s106.jpg", "large.jpg"}
+    assert done["dropped"] == []
+
+
+def enlarged(data: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(data)) as image:
+        return image.resize((640, 480), Image.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--against", "nowhere"), "negbuild: nowhere: no such file or folder\n"),
+        (
+            ("--against", "empty"),
+            "negbuild: empty: holds no picture to keep out; choose a folder or archive of pictures\n",
+        ),
+        (
+            ("--against", "texts"),
+            "negbuild: texts: holds no picture to keep out; choose a folder or archive of pictures\n",
+        ),
+        (
+            ("--against", "images"),
+            "negbuild: images: holds this workspace's own pictures; choose the folder of another dataset\n",
+        ),
+        (
+            ("--forget-against", "nowhere"),
+            "negbuild: nowhere: is not kept out (nothing is kept out); run: negbuild dedup --list\n",
+        ),
+        (
+            ("street", "--against", "hotdog"),
+            "negbuild dedup: --against is for the pictures of a workspace; leave PATH out; "
+            "run: negbuild dedup --help\n",
+        ),
+        (
+            ("--undo", "--against", "hotdog"),
+            "negbuild dedup: --undo, --against and --forget-against exclude each other; give one of them; "
+            "run: negbuild dedup --help\n",
+        ),
+    ],
+)
+def test_what_cannot_be_kept_out_is_an_error_with_a_next_step(
+    project: Path, negbuild: Negbuild, arguments: tuple[str, ...], message: str
+) -> None:
+    (project / "empty").mkdir()
+    fill(project / "texts", {"a.jpg": b"not a picture", "b.txt": b"a note"})
+    done = negbuild("dedup", *arguments)
+    assert (done.code, done.out, done.err) == (2, "", message)
+    assert execute(project, "SELECT count(*) FROM guards") == [(0,)]
