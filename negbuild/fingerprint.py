@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 
 from negbuild.model import Fingerprint
 
-VERSION = "pdv-2"
+VERSION = "pdv-3"
 """Changes whenever the same bytes would get other bits."""
 
 BITS = 192

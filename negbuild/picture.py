@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
+from negbuild.borders import trimmed
 from negbuild.model import Image, Skip, SkipReason
 
 # The pixel cap below is checked on the header, for each picture; Pillow's own is a process-wide warning.
@@ -78,7 +79,10 @@ DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """A picture that passed: its record, and its upright grey thumbnail (shorter side 128 to 255 px, or its own)."""
+    """A picture that passed: its record, and its upright grey thumbnail within plain borders.
+
+    With them the shorter side of the thumbnail has 128 to 255 px, or those of the picture.
+    """
 
     image: Image
     thumbnail: Pillow.Image
@@ -150,7 +154,7 @@ def _inspected(opened: ImageFile, data: bytes) -> Inspection | Skip:
         height=width if orientation >= _ON_ITS_SIDE else height,
         size=len(data),
     )
-    return Inspection(image, thumbnail)
+    return Inspection(image, trimmed(thumbnail))
 
 
 def _deviation(grey: Pillow.Image) -> float:

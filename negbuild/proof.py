@@ -1,8 +1,8 @@
 """The proof that no two twins lie in different splits, from the written files alone.
 
 An independent second opinion: it shares no code with the fingerprints and the join of the planner. Pictures are read
-in full and reduced once, the reductions turned pixel by pixel and hashed as ImageHash 4.3 defines (the DCT by way of
-the FFT), and every pair across splits is compared, each with each: no index, no sample.
+in full, reduced once and freed of plain borders, the reductions turned pixel by pixel and hashed as ImageHash 4.3
+defines (the DCT by way of the FFT), and every pair across splits is compared, each with each: no index, no sample.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from PIL.ImageFile import ImageFile
 
+from negbuild.borders import trimmed
 from negbuild.crossing import Words, compare_all
 from negbuild.model import Progress, no_progress
 
@@ -26,9 +27,9 @@ THRESHOLD = 16
 TEXTURE = 3.0
 """Grey levels between neighbours on a 32 x 32 reduction: below it a picture has too little in it to compare."""
 
-DESCRIPTOR = "ImageHash 4.3 phash + dhash + dhash_vertical, 192 bits, best of 8 orientations"
+DESCRIPTOR = "ImageHash 4.3 phash + dhash + dhash_vertical, 192 bits, best of 8 orientations, within plain borders"
 
-VERSION = 1
+VERSION = 2
 """Of what `sketch` and the comparison give: what was kept of an earlier one is made again."""
 
 _BIN = 8
@@ -160,7 +161,7 @@ def _is_rgb_inside(jpeg: ImageFile) -> bool:
 
 def reduction(grey: Image.Image) -> Reduction:
     """Reduce a picture, upright and in mode L, of which every pixel counts, as Pillow's LANCZOS does."""
-    small = np.asarray(grey.reduce(max(1, min(grey.size) // _SHORTER_SIDE)))
+    small = np.asarray(trimmed(grey.reduce(max(1, min(grey.size) // _SHORTER_SIDE))))
     across, down = _lanczos(small.shape[1]), _lanczos(small.shape[0])
     padded = np.pad(small, ((0, -len(small) % _SIDE), (0, 0))).astype(np.float32)
     # So few rows at once that OpenBLAS multiplies them in this thread: its own cost more.

@@ -1,0 +1,129 @@
+"""What two aligned pictures have in common, block by block, and when that is enough to call them copies."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from negbuild import registration
+from negbuild.looks import BLOCK, Look, above_planes, blocks, ground, has_detail, within_frame
+from negbuild.registration import Affines, Array
+
+BLOCK_CORRELATION = 0.8
+"""Of a block in both pictures, at half the pixels: what is finer is noise, and alignments are good to half a pixel."""
+
+SHARE, SURE_SHARE = 0.5, 0.75
+"""Of the blocks with detail in both pictures, those with detail in one of them counted as halves; the second one where
+only outlines on a plain ground agree."""
+
+FEWEST_BLOCKS, FEWEST_INSIDE = 6, 3
+"""Blocks that must agree, and of those such as hold no plain ground: two shirts of one cut share their outlines."""
+
+NEAR_DISTANCE, NEAR_SHARE, FEWEST_NEAR = 16, 0.4, 4
+"""Fingerprints this near (bits of 192) ask for less evidence: hardly one unrelated pair in a million is."""
+
+FAR_DISTANCE, FAR_SHARE = 56, 0.65
+"""Fingerprints further apart than this ask for more: two parts of one brick wall come as near as that."""
+
+_HALF, _IN_FRAME = 0.5, 0.99  # of a block, and of a pixel's weight
+_OUTLINE = 0.1  # of a block: with more ground than this it shows an outline
+UNDOING = (0, 1, 2, 3, 4, 6, 5, 7)  # the orientation that undoes each of fingerprint.ORIENTATIONS
+SWAPS = 4  # from this orientation on, rows and columns change places
+
+_Number = TypeVar("_Number", bound=np.generic)
+
+
+class Rival(NamedTuple):
+    """An older picture that a newer one may be a copy of, as the join of fingerprints found it.
+
+    `orientation` of `fingerprint.ORIENTATIONS`, applied to the newer picture, matches the older one at `distance`.
+    """
+
+    look: Look
+    distance: int
+    orientation: int
+
+
+class Evidence(NamedTuple):
+    """For each pair: blocks that agree and blocks compared, everywhere and off the plain ground; shares in common."""
+
+    matched: NDArray[np.int64]
+    compared: NDArray[np.float64]
+    matched_inside: NDArray[np.int64]
+    compared_inside: NDArray[np.float64]
+    grounded: NDArray[np.bool_]
+    more: NDArray[np.float64]
+    less: NDArray[np.float64]
+
+    def agrees(self, share: float, distances: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say of which pairs enough agrees, by the distances of their fingerprints.
+
+        Outlines on a plain ground suffice only where nearly all do, or where the fingerprints are near.
+        """
+        shares = np.where(distances > FAR_DISTANCE, max(share, FAR_SHARE), share)
+        whole = (self.matched >= FEWEST_BLOCKS) & (self.matched >= shares * self.compared)
+        inside = (self.matched_inside >= FEWEST_INSIDE) & (self.matched_inside >= shares * self.compared_inside)
+        sure = self.matched >= SURE_SHARE * self.compared
+        close = (self.matched >= FEWEST_NEAR) & (self.matched >= min(share, NEAR_SHARE) * self.compared)
+        return (whole & (inside | ~self.grounded | sure)) | ((distances <= NEAR_DISTANCE) & close)
+
+
+def evidence(newer: Look, rivals: Sequence[Rival], alignments: Affines) -> Evidence:
+    """Compare block by block, in the frame of whichever picture shows less of the scene."""
+    bases = np.stack([undone(rival.look.grey, rival.orientation) for rival in rivals]).astype(np.float32)
+    framed = np.stack([undone(within_frame(rival.look), rival.orientation) for rival in rivals])
+    others = np.repeat(newer.grey[None].astype(np.float32), len(rivals), axis=0)
+    other_framed = np.repeat(within_frame(newer)[None], len(rivals), axis=0)
+    grounds = np.stack([undone(ground(rival.look), rival.orientation) for rival in rivals])
+    areas = registration.areas(alignments)
+    crops = areas > 1
+    grounds[crops] = ground(newer)
+    alignments = alignments.copy()
+    alignments[crops] = registration.inverse(alignments[crops])
+    bases[crops], others[crops] = others[crops], bases[crops]
+    framed[crops], other_framed[crops] = other_framed[crops], framed[crops]
+    warped, frames = registration.warp(others, alignments), registration.warp(other_framed, alignments)
+    seen = blocks(((frames.pixels > _IN_FRAME) & warped.inside).astype(np.float32)) * blocks(framed)
+    one, other = above_planes(blocks(bases), seen), above_planes(blocks(warped.pixels), seen)
+    common = warped.inside.mean(axis=-1)
+    rest = common * np.minimum(np.abs(areas), 1 / np.maximum(np.abs(areas), 1e-6))
+    agree, weights = _agreement(one, other, seen)
+    inside = blocks(grounds.astype(np.float32)).mean(axis=-1) < _OUTLINE
+    return Evidence(
+        matched=agree.sum(axis=-1),
+        compared=weights.sum(axis=-1),
+        matched_inside=(agree & inside).sum(axis=-1),
+        compared_inside=(weights * inside).sum(axis=-1),
+        grounded=~inside.all(axis=-1),
+        more=np.maximum(common, rest),
+        less=np.minimum(common, rest),
+    )
+
+
+def _agreement(one: Array, other: Array, seen: Array) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Say which blocks agree, and how much each counts: one with detail in both pictures, half with detail in one."""
+    a, b = _halved(one), _halved(other)
+    product = (a * b).sum(axis=-1)
+    alike = product > BLOCK_CORRELATION * np.sqrt(np.square(a).sum(axis=-1) * np.square(b).sum(axis=-1))
+    whole = seen.mean(axis=-1) > _HALF
+    in_one, in_other = whole & has_detail(one, seen), whole & has_detail(other, seen)
+    both = in_one & in_other
+    return both & alike, both + 0.5 * (in_one ^ in_other)
+
+
+def _halved(cut: Array) -> Array:
+    """Reduce blocks (n, 36, 256) to half their sides: shape (n, 36, 64)."""
+    half = BLOCK // 2
+    squares = cut.reshape(*cut.shape[:2], half, 2, half, 2)
+    return np.asarray(squares.sum(axis=(3, 5)).reshape(*cut.shape[:2], half * half))
+
+
+def undone(square: NDArray[_Number], orientation: int) -> NDArray[_Number]:
+    """Turn an older picture as the newer one lies."""
+    undoing = UNDOING[orientation]
+    if undoing & 1:
+        square = square[:, ::-1]
+    if undoing & 2:
+        square = square[::-1]
+    return square.T if undoing >= SWAPS else square
