@@ -2,14 +2,14 @@
 
 import hashlib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from negbuild.alignment import Look, look
@@ -20,6 +20,8 @@ from negbuild.model import Candidate, Fingerprint, Progress, Search, Skip, SkipR
 from negbuild.picture import Inspection, Limits, inspect
 from negbuild.source import find_source
 from negbuild.web import Web
+
+T = TypeVar("T")
 
 _BATCH = 256
 _ANY_SIZE = Limits(min_side=1, first_frame=True)
@@ -71,10 +73,24 @@ def read_pictures(path: Path, known: Collection[str] = ()) -> Iterator[list[Read
     Raises UsageError where there is no such place.
     """
     place = path.resolve()
+    for batch in _read(path, partial(_known_or_inspected, known)):
+        yield [Read(_name(one, place), one, found) for one, found in batch]
+
+
+def read_files(path: Path, seen: Callable[[bytes], T]) -> Iterator[list[tuple[str, T | Skip]]]:
+    """Give the name of every file of a folder or archive, and what is `seen` in its bytes, some at a time, in threads.
+
+    Raises UsageError where there is no such place.
+    """
+    place = path.resolve()
+    for batch in _read(path, partial(_bytes, seen)):
+        yield [(_name(one, place), found) for one, found in batch]
+
+
+def _read(path: Path, read: Callable[[Candidate], T]) -> Iterator[list[tuple[Candidate, T]]]:
     with _candidates(path) as candidates, ThreadPoolExecutor(os.cpu_count()) as threads:
         while batch := list(islice(candidates, _BATCH)):
-            found = threads.map(partial(_known_or_inspected, known), batch)
-            yield [Read(_name(one, place), one, what) for one, what in zip(batch, found, strict=True)]
+            yield list(zip(batch, threads.map(read, batch), strict=True))
 
 
 def read_album(path: Path, progress: Progress = no_progress) -> Album:
@@ -100,25 +116,24 @@ def _candidates(path: Path) -> Iterator[Iterator[Candidate]]:
 
 
 def _inspected(candidate: Candidate) -> Inspection | Skip:
-    data = _bytes(candidate)
-    return data if isinstance(data, Skip) else inspect(data, _ANY_SIZE)
+    return _bytes(lambda data: inspect(data, _ANY_SIZE), candidate)
 
 
 def _known_or_inspected(known: Collection[str], candidate: Candidate) -> Inspection | Skip | str:
-    data = _bytes(candidate)
-    if isinstance(data, Skip):
-        return data
-    if known and (sha256 := hashlib.sha256(data).hexdigest()) in known:
-        return sha256
-    return inspect(data, _ANY_SIZE)
+    def seen(data: bytes) -> Inspection | Skip | str:
+        sha256 = hashlib.sha256(data).hexdigest() if known else ""
+        return sha256 if sha256 in known else inspect(data, _ANY_SIZE)
+
+    return _bytes(seen, candidate)
 
 
-def _bytes(candidate: Candidate) -> bytes | Skip:
+def _bytes(seen: Callable[[bytes], T], candidate: Candidate) -> T | Skip:
     assert _FOLDER.read is not None
     try:
-        return _FOLDER.read(candidate, _ANY_SIZE.max_bytes)
+        data = _FOLDER.read(candidate, _ANY_SIZE.max_bytes)
     except OSError as error:
         return Skip(SkipReason.UNREADABLE, error.strerror or str(error))
+    return seen(data)
 
 
 def _name(candidate: Candidate, place: Path) -> str:

@@ -8,6 +8,7 @@ from negbuild.show import SHOWN, counted, reasons, table
 
 if TYPE_CHECKING:  # the stages import numpy and Pillow, and `--help` needs neither
     from negbuild.stages.audit import AuditResult, Twins
+    from negbuild.stages.audit_hashes import HashAuditResult
     from negbuild.stages.dedup import DedupResult
 
 _BIN = 8  # bits
@@ -39,6 +40,21 @@ def audit_lines(result: "AuditResult", subject: str, *, whole: bool) -> list[str
 def _twin_note(pair: "Twins") -> str:
     notes = ["" if pair.orientation == "as is" else pair.orientation, f"{pair.distance} bits apart", "leak" * pair.leak]
     return ", ".join([note for note in notes if note] + ["other label"] * pair.disputed)
+
+
+def hash_lines(result: "HashAuditResult", subject: str, *, whole: bool) -> list[str]:
+    """Say which pictures of a folder one hash finds near each other."""
+    apart = f"at most {counted(result.distance, 'bit')} of {result.bits} apart by {result.algorithm} of ImageHash"
+    pictures, pairs = counted(len(result.hashes), "picture"), counted(len(result.pairs), "pair")
+    lines = [f"{subject}: {pictures}, {pairs} {apart}"]
+    if result.skips:
+        lines.append(f"not compared {sum(result.skips.values()):,}: {reasons(result.skips)}")
+    nearest = sorted(result.pairs, key=lambda pair: pair.distance)
+    shown = nearest if whole else nearest[:SHOWN]
+    lines += [f"  {pair.other} = {pair.one} ({counted(pair.distance, 'bit')} apart)" for pair in shown]
+    if len(nearest) > len(shown):
+        lines.append(f"  and {len(nearest) - len(shown):,} more; add --list for all")
+    return lines
 
 
 def dedup_lines(result: "DedupResult", *, whole: bool = False) -> list[str]:

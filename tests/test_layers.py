@@ -37,6 +37,7 @@ PURE = [
         "evidence",
         "fingerprint",
         "foreign",
+        "hashes",
         "loaders",
         "intervals",
         "looks",

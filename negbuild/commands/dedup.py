@@ -10,6 +10,8 @@ from negbuild import options, show_copies, terminal
 if TYPE_CHECKING:
     from negbuild.workspace import Workspace
 
+_USUAL_DISTANCE = 10  # imagededup's
+
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path), required=False)
@@ -29,12 +31,27 @@ if TYPE_CHECKING:
     metavar="PATH",
     help="Let in again what --against kept out.",
 )
+@click.option(
+    "--hash",
+    "algorithm",
+    type=click.Choice(["phash", "dhash", "ahash", "whash", "colorhash", "crop-resistant"]),
+    help="With PATH: report by this hash of ImageHash alone, as other tools do; needs the extra hashes.",
+)
+@click.option(
+    "--hash-size", type=int, help="Side of the hash; for colorhash bits of each bin.  [default: 8, and 3 for colorhash]"
+)
+@click.option(
+    "--distance", type=click.IntRange(min=0), help="Bits that differ in pairs by --hash, at most.  [default: 10]"
+)
 @options.workspace
 @options.as_json
 def dedup(
     path: Path | None,
     against: tuple[Path, ...],
     forgotten: Path | None,
+    algorithm: str | None,
+    hash_size: int | None,
+    distance: int | None,
     workspace: "Workspace",
     *,
     listed: bool,
@@ -56,11 +73,24 @@ def dedup(
       negbuild dedup photos
       negbuild dedup --against photos
     """
+    if algorithm is None and (hash_size is not None or distance is not None):
+        raise click.UsageError("--hash-size and --distance are those of a --hash; name it")
+    if algorithm and not path:
+        raise click.UsageError("--hash only reports on a folder or archive; give its PATH")
     if path and (undo or against or forgotten):
         given = "--undo" if undo else "--against" if against else "--forget-against"
         raise click.UsageError(f"{given} is for the pictures of a workspace; leave PATH out")
     if bool(undo) + bool(against) + bool(forgotten) > 1:
         raise click.UsageError("--undo, --against and --forget-against exclude each other; give one of them")
+    if path and algorithm:
+        from negbuild.hashes import Algorithm
+        from negbuild.stages.audit_hashes import audit_hashes
+
+        most = _USUAL_DISTANCE if distance is None else distance
+        with terminal.progress_bar(f"reading {path}") as progress:
+            hashed = audit_hashes(path, Algorithm(algorithm), hash_size, most, progress=progress)
+        terminal.show(hashed, show_copies.hash_lines(hashed, str(path), whole=listed), as_json=as_json)
+        return
     if path:
         from negbuild.stages.audit import audit
 
