@@ -1,32 +1,39 @@
-"""How many altered copies are found, and how many unrelated pictures are, beside imagehash and imagededup.
+"""How many altered copies are found, and how many unrelated pictures are, beside imagehash, imagededup, image-dedup-ai.
 
-    twins.py [FOLDER] [--peers PYTHON] [--only recall|speed]
+    twins.py [FOLDER] [--peers PYTHON] [--only recall|speed|whole] [--held-out N] [--pictures N]
 
-Without a folder the pictures are crops of the photographs in scikit-image's wheel; of a folder every picture is taken,
-and should be unrelated to the others. `--peers` is the Python of an environment with imagededup (peers-twins.txt);
-without it that peer is left out. Every method sees the same JPEG files. Speed is CPU time of one thread, as a ratio.
+Without a folder the pictures are crops of the photographs in scikit-image's wheel, with `--held-out` other ones than
+those that the thresholds were chosen by; of a folder every picture is taken, and should be unrelated to the others.
+`--peers` is the Python of an environment with imagededup and image-dedup-ai (peers-twins.txt); a peer that is not there
+shows as `-`, and why is said. Every method sees the same JPEG files. faiss, which has no hashes of its own, gets
+negbuild's and must find the same pairs. Speed is CPU time, as a ratio. `whole` is `negbuild dedup` on so many pictures.
 """
 
 import argparse
 import importlib.util
 import json
+import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 
+import faiss
 import imagehash
 import numpy as np
 from numpy.typing import NDArray
+from pictures import make
 from PIL import Image, ImageDraw, ImageEnhance
 
 from negbuild.alignment import JOIN_RADIUS, Look, Rival, compare, confirm, look
 from negbuild.fingerprint import fingerprints, grids
 from negbuild.model import Fingerprint
-from negbuild.neighbours import Index
+from negbuild.neighbours import Index, join
 from negbuild.picture import Inspection, inspect
 from negbuild.twins import PLAIN_TEXTURE
 
@@ -48,11 +55,13 @@ _PHOTOGRAPHS = (
 )
 _FOR_RECALL, _FOR_FALSE = 12, 150  # crops of each photograph
 _LONGEST = 640
+_PEERS = ("imagededup", "image_dedup_ai")
 _METHODS = {
     "imagehash phash<=8": ("imagehash phash", 8),
     "imagehash phash<=10": ("imagehash phash", 10),
     "imagededup phash<=10": ("imagededup phash", 10),
     "imagededup dhash<=10": ("imagededup dhash", 10),
+    "image-dedup-ai phash<=6": ("image_dedup_ai phash", 6),  # its own threshold, 0.9 of 64 bits
 }
 Box = tuple[float, float, float, float]
 Hashes = dict[str, dict[str, int]]
@@ -141,12 +150,29 @@ def _seen(data: bytes) -> tuple[Look, Fingerprint] | None:
 def _hashes(folder: Path, peers: str) -> Hashes:
     files = sorted(folder.iterdir())
     found = {"imagehash phash": {file.name: int(str(imagehash.phash(Image.open(file))), 16) for file in files}}
-    if peers:
-        peer = Path(__file__).with_name("peer_imagededup.py")
+    for name in _present(peers):
+        peer = Path(__file__).with_name(f"peer_{name}.py")
         said = subprocess.run([peers, peer, folder], stdout=subprocess.PIPE, check=True)
-        for name, hexes in json.loads(said.stdout).items():
-            found[f"imagededup {name}"] = {file: int(code, 16) for file, code in hexes.items()}
+        for method, hexes in json.loads(said.stdout).items():
+            found[f"{name} {method}"] = {file: int(code, 16) for file, code in hexes.items()}
     return found
+
+
+@cache
+def _present(peers: str) -> list[str]:
+    """Names of the peers that run; says of the others why they do not."""
+    present = []
+    for name in _PEERS:
+        with tempfile.TemporaryDirectory() as folder:
+            Image.effect_noise((64, 64), 64).save(Path(folder, "0.jpg"))
+            command = [peers, str(Path(__file__).with_name(f"peer_{name}.py")), folder]
+            tried = subprocess.run(command, capture_output=True, text=True, check=False) if peers else None
+        if tried and not tried.returncode:
+            present.append(name)
+        else:
+            why = (tried.stderr.strip().splitlines() or ["it failed"])[-1] if tried else "no --peers"
+            print(f"{name}: - ({why})")
+    return present
 
 
 def _found(older: bytes, newer: bytes) -> bool:
@@ -161,7 +187,6 @@ def _found(older: bytes, newer: bytes) -> bool:
 
 def _recall(pictures: list[tuple[str, Box, Image.Image]], peers: str) -> None:
     print(f"\nrecall on {len(pictures)} pictures, percent")
-    shown = ["negbuild"]
     for change, alter in _ALTERATIONS.items():
         with tempfile.TemporaryDirectory() as folder:
             mine = []
@@ -171,15 +196,15 @@ def _recall(pictures: list[tuple[str, Box, Image.Image]], peers: str) -> None:
                 Path(folder, f"{number}.b.jpg").write_bytes(altered)
                 mine.append(_found(original, altered))
             hashes = _hashes(Path(folder), peers)
-        columns = {"negbuild": 100 * float(np.mean(mine))}
+        columns = {"negbuild": f"{100 * float(np.mean(mine)):.1f}"}
         for method, (name, radius) in _METHODS.items():
+            columns[method] = "-"
             if name in hashes:
                 words = [[hashes[name][f"{number}.{which}.jpg"] for which in "ab"] for number in range(len(pictures))]
-                columns[method] = 100 * float(np.mean([(a ^ b).bit_count() <= radius for a, b in words]))
-        if shown == ["negbuild"]:
-            shown = list(columns)
-            print(f"{'':18}" + "".join(f"{method:>22}" for method in shown))
-        print(f"{change:18}" + "".join(f"{columns[method]:22.1f}" for method in shown), flush=True)
+                columns[method] = f"{100 * float(np.mean([(a ^ b).bit_count() <= radius for a, b in words])):.1f}"
+        if change == next(iter(_ALTERATIONS)):
+            print(f"{'':18}" + "".join(f"{method:>24}" for method in columns))
+        print(f"{change:18}" + "".join(f"{text:>24}" for text in columns.values()), flush=True)
 
 
 def _false_pairs(pictures: list[tuple[str, Box, Image.Image]], peers: str) -> None:
@@ -195,11 +220,13 @@ def _false_pairs(pictures: list[tuple[str, Box, Image.Image]], peers: str) -> No
         print(
             f"  negbuild {confirmed} ({candidates:,} candidates, {1000 * seconds / max(candidates, 1):.3f} ms CPU each)"
         )
+        _beside_faiss([seen[1] for file in files if (seen := _seen(file.read_bytes()))])
         hashes = _hashes(Path(folder), peers)
     for method, (name, radius) in _METHODS.items():
+        near: int | str = "-"
         if name in hashes:
-            words = np.array([hashes[name][file.name] for file in files], dtype=np.uint64)
-            print(f"  {method} {_near(words, related, radius)}")
+            near = _near(np.array([hashes[name][file.name] for file in files], dtype=np.uint64), related, radius)
+        print(f"  {method} {near}")
 
 
 def _mine(files: list[Path], related: list[list[int]]) -> tuple[int, int, float]:
@@ -229,6 +256,44 @@ def _near(words: NDArray[np.uint64], related: list[list[int]], radius: int) -> i
     return near
 
 
+def _beside_faiss(prints: list[Fingerprint]) -> None:
+    """Let faiss find the candidates by the same bits: it must find the same ones."""
+    codes = np.frombuffer(b"".join(print_.codes for print_ in prints), dtype=np.uint8).reshape(-1, 8, 24)
+    index = faiss.IndexBinaryFlat(8 * 24)
+    index.add(np.ascontiguousarray(codes[:, 0]))
+    ticks = [time.process_time()]
+    ours = {(one.older, one.newer) for one in join(prints, JOIN_RADIUS)}
+    ticks.append(time.process_time())
+    ends, _, places = index.range_search(np.ascontiguousarray(codes.reshape(-1, 24)), JOIN_RADIUS + 1)
+    ticks.append(time.process_time())
+    newer = np.arange(len(codes)).repeat(8).repeat(np.diff(ends.astype(np.int64)))
+    theirs = {(int(older), int(new)) for older, new in zip(places, newer, strict=True) if older < new}
+    first, second = (end - start for start, end in pairwise(ticks))
+    agree = "the same" if theirs == ours else f"not the same: {len(theirs ^ ours):,} differ"
+    times = second / first / 2  # it compares every pair twice
+    print(f"  faiss {faiss.__version__} on the same bits: {agree} candidates, in {times:.1f} times the CPU time a pair")
+
+
+def _whole(number: int) -> None:
+    """Run `negbuild dedup` as a person does, on web-sized photographs of which every tenth is an altered copy."""
+    alterations = [alter for change, alter in _ALTERATIONS.items() if change != "crop 10 % a side"]
+    with tempfile.TemporaryDirectory() as root:
+        folder = Path(root, "photos")
+        make(folder, "web", number - number // 10)
+        for place in range(number // 10):
+            with Image.open(folder / f"{place:05d}.jpg") as image:
+                (folder / f"{place:05d}c.jpg").write_bytes(_jpeg(alterations[place % len(alterations)](image)))
+        print(f"\nthe whole of dedup, {number:,} pictures of which {number // 10:,} are copies")
+        for command in (["add", "photos", "--category", "c", "--role", "known"], ["dedup"]):
+            before, wall = os.times(), time.perf_counter()
+            done = subprocess.run(
+                [sys.executable, "-m", "negbuild", *command], cwd=root, stdout=subprocess.PIPE, text=True, check=True
+            )
+            after, wall = os.times(), time.perf_counter() - wall
+            cpu = after.children_user + after.children_system - before.children_user - before.children_system
+            print(f"  {command[0]:6} {cpu:6.1f} s CPU, {wall:6.1f} s: {done.stdout.splitlines()[0]}")
+
+
 def _speed() -> None:
     print("\nfingerprints, three hashes (negbuild: in 8 orientations, with all checks of the picture), CPU time")
     crops = [image for _, _, image in _crops(3, 0.6, 0.9)]
@@ -256,14 +321,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--peers", default="")
-    parser.add_argument("--only", choices=("recall", "speed"))
+    parser.add_argument("--only", choices=("recall", "speed", "whole"))
+    parser.add_argument("--held-out", type=int, default=0, metavar="N", help="other crops, N more of each photograph")
+    parser.add_argument("--pictures", type=int, default=10_000, help="for the whole of dedup (default: 10000)")
     asked = parser.parse_args()
-    if asked.only != "speed":
+    if asked.only in {None, "recall"}:
         given = list(_given(asked.folder)) if asked.folder else None
-        _recall(given or list(_crops(_FOR_RECALL, 0.5, 0.9)), asked.peers)
-        _false_pairs(given or list(_crops(_FOR_FALSE, 0.2, 0.6)), asked.peers)
-    if asked.only != "recall":
+        _recall(given or list(_crops(_FOR_RECALL + asked.held_out, 0.5, 0.9)), asked.peers)
+        _false_pairs(given or list(_crops(_FOR_FALSE + asked.held_out, 0.2, 0.6)), asked.peers)
+    if asked.only in {None, "speed"}:
         _speed()
+    if asked.only == "whole":
+        _whole(asked.pictures)
 
 
 if __name__ == "__main__":
