@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 BENCH := .venv-bench/bin
 
-.PHONY: demo test test-servers lint docs source test-source dist bench-crawl bench-twins bench-join bench-verify clean
+.PHONY: demo test test-servers test-frameworks lint docs source test-source dist bench-crawl bench-twins bench-join bench-verify clean
 
 demo: .venv/demo.stamp  ## The whole way on bundled photographs, without key or network
 	$(BIN)/negbuild demo
@@ -15,6 +15,10 @@ test: .venv/dev.stamp   ## All tests, on all cores
 test-servers: .venv/dev.stamp  ## Crawls of a real MediaWiki and a real searx; apt-get installs them, as root
 	tests/servers/install.sh
 	$(BIN)/pytest -q -n 0 tests/servers
+
+test-frameworks: .venv-frameworks/ready.stamp  ## The loaders of PyTorch, Keras, timm and Hugging Face; losses; training
+	.venv-frameworks/bin/pytest -q tests/frameworks
+	KERAS_BACKEND=torch .venv-frameworks/bin/pytest -q tests/frameworks/test_losses.py tests/frameworks/test_accuracy.py
 
 lint: .venv/dev.stamp   ## Style, types, and pages that agree with the code
 	$(BIN)/ruff check .
@@ -66,6 +70,13 @@ bench-verify: .venv/dev.stamp  ## Verifying beside fingerprinting the same files
 	$(PYTHON) -m pip --python $(BENCH)/python install --quiet --requirement tests/bench/peers.txt
 	touch $@
 
+.venv-frameworks/bin/python:
+	$(PYTHON) -m venv --without-pip .venv-frameworks
+
+.venv-frameworks/ready.stamp: tests/frameworks/requirements.txt pyproject.toml | .venv-frameworks/bin/python
+	$(PYTHON) -m pip --python .venv-frameworks/bin/python install --quiet --requirement $< --editable '.[demo]'
+	touch $@
+
 .venv-bench-twins/bin/python:
 	$(PYTHON) -m venv --without-pip .venv-bench-twins
 
@@ -74,4 +85,4 @@ bench-verify: .venv/dev.stamp  ## Verifying beside fingerprinting the same files
 	touch $@
 
 clean:
-	rm -rf .venv .venv-bench .venv-bench-twins .bench .servers build dist negbuild-demo ./*.egg-info
+	rm -rf .venv .venv-bench .venv-bench-twins .venv-frameworks .bench .servers build dist negbuild-demo ./*.egg-info

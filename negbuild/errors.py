@@ -2,6 +2,7 @@
 
 NegbuildError             1  unexpected
 +-- UsageError            2  a request that cannot be met as it stands
+|   +-- LibraryMissing    2  an optional library is not installed; an ImportError as well
 +-- TooFewPictures        3  a source ran dry before the number asked for
 +-- SourceError           4  a source refused, failed or is not ready; what exactly, says its class
 +-- VerificationFailed    5  a dataset does not keep its promises
@@ -23,6 +24,10 @@ class UsageError(NegbuildError):
     """A request that cannot be met as it stands."""
 
     exit_code = 2
+
+
+class LibraryMissing(UsageError, ImportError):  # noqa: N818  the name says it
+    """An optional library is not installed."""
 
 
 class TooFewPictures(NegbuildError):  # noqa: N818  the name says it
