@@ -1,70 +1,35 @@
-"""The dataset tree: split/class/file for every loader, and the records beside it. Writes it, and names its parts."""
+"""The dataset tree: split/class/file for every loader, and the records beside it."""
 
-import csv
-import hashlib
-import io
-import json
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import errno
+import os
+import shutil
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass, fields
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from PIL.Image import Image
-
+from negbuild.cards import card, credits_of
 from negbuild.errors import NegbuildError
-from negbuild.model import NEGATIVE_CLASS, Held, Progress, Role, Split, no_progress
-from negbuild.picture import jpeg_bytes, normalised
+from negbuild.layouts import Layout, class_indices, class_names, holds
+from negbuild.manifest import (
+    ATTRIBUTION,
+    CLASS_INDICES,
+    CLASSES,
+    LOCK,
+    MANIFEST,
+    README,
+    Row,
+    csv_text,
+    write_json,
+    write_text,
+)
+from negbuild.model import NEGATIVE_CLASS, Held, Role, Split
+from negbuild.normalised import NormalisedPicture
 
-MANIFEST = "manifest.csv"
-CERTIFICATE = "certificate.json"
-LOCK = "negbuild.lock.json"
-CLASS_INDICES = "class_indices.json"
-CLASSES = "classes.txt"
-ATTRIBUTION = "ATTRIBUTION.csv"
-README = "README.md"
-RECORDS = (MANIFEST, CERTIFICATE, LOCK, CLASS_INDICES, CLASSES, ATTRIBUTION, README)
+# Another file system, one without links or that forbids them, too many links to one file.
+_NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How every picture is written, whatever it was: longer side at most in pixels, and JPEG quality."""
-
-    longer_side: int = 512
-    quality: int = 90
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of manifest.csv: a file of the tree, and all that is known of its picture.
-
-    `sha256` is that of the picture as it came, `file_sha256` that of the file; sizes are of the file, in pixels. An
-    augmented copy names its `parent` by the SHA-256 of that, and the `seed` it was drawn with; others have neither.
-    """
-
-    file: str
-    split: str
-    class_name: str
-    category: str
-    role: str
-    sha256: str
-    file_sha256: str
-    group: str
-    parent: str
-    width: int
-    height: int
-    source: str
-    source_id: str
-    query: str
-    seed: str
-    page: str
-    title: str
-    author: str
-    author_url: str
-    license: str
-    license_url: str
+_TOGETHER = 64  # files that one thread writes before it takes others
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,26 +41,14 @@ class Place:
     group: str
 
 
-def class_folders(known: Iterable[str]) -> dict[str, str]:
-    """Folder of each known category; the negative class is beside them and sorts first.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A picture of a layout: its place and class, its key (the name without extension), and how it is written."""
 
-    Loaders sort either by character or with numbers by value; where the two differ, digits get leading zeros.
-    """
-    names = sorted(set(known))
-
-    def by_value(name: str) -> list[tuple[int, str]]:
-        return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
-
-    if all(by_value(one) < by_value(next_) for one, next_ in pairwise(names)):  # ties are as bad as another order
-        return {name: name for name in names}
-    width = max(len(digits) for name in names for digits in re.findall(r"\d+", name))
-    folders: dict[str, str] = {}
-    for name in names:
-        folder = re.sub(r"\d+", lambda run: run[0].zfill(width), name)
-        while folder in folders.values():  # class2 and class02
-            folder += "x"
-        folders[name] = folder
-    return folders
+    place: Place
+    class_name: str
+    key: str
+    picture: NormalisedPicture
 
 
 def places(held: Mapping[str, Held], groups: Mapping[str, str], splits: Mapping[str, Split]) -> list[Place]:
@@ -110,57 +63,81 @@ def places(held: Mapping[str, Held], groups: Mapping[str, str], splits: Mapping[
     return laid
 
 
-def write_pictures(
-    root: Path, laid: Sequence[Place], read: Callable[[Held], bytes], look: Look, progress: Progress = no_progress
-) -> list[Row]:
-    """Write all pictures below `root`, through one normalisation; return their manifest rows, sorted by file."""
-    folders = class_folders(place.held.category for place in laid if place.held.role is Role.KNOWN)
+def entries(laid: Sequence[Place], pictures: Mapping[str, NormalisedPicture], layout: Layout) -> list[Entry]:
+    """Give all places that the layout has their classes and keys, sorted; pictures are found by SHA-256.
 
-    def write(place: Place) -> Row:
-        name = NEGATIVE_CLASS if place.held.role.negative else folders[place.held.category]
-        sha256 = place.held.image.sha256
-        file = f"{place.split}/{name}/{place.held.category}_{sha256[:12]}.jpg"
-        picture = _picture(place.held, read, look)
-        data = jpeg_bytes(picture, look.quality)
-        (root / file).parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with (root / file).open("xb") as stream:
-                stream.write(data)
-        except FileExistsError:
-            raise NegbuildError(f"{file}: two pictures share the first 48 bits of their SHA-256") from None
-        return _row(place, file, name, hashlib.sha256(data).hexdigest(), picture.size)
+    Raises NegbuildError where two pictures of a split would have one key.
+    """
+    classes = class_names(layout, {place.held.category for place in laid if place.held.role is Role.KNOWN})
+    found: dict[tuple[str, str, str], Entry] = {}
+    for place in laid:
+        held = place.held
+        if not holds(layout, place.split, held.role):
+            continue
+        name = NEGATIVE_CLASS if held.role.negative else classes[held.category]
+        entry = Entry(place, name, _key(place), pictures[held.image.sha256])
+        if found.setdefault((place.split, name, entry.key), entry) is not entry:
+            raise NegbuildError(f"{tree_file(entry)}: two pictures share the first 48 bits of their SHA-256")
+    return [entry for _, entry in sorted(found.items())]
 
-    rows = []
+
+def _key(place: Place) -> str:
+    return f"{place.held.category}_{place.held.image.sha256[:12]}"
+
+
+def tree_file(entry: Entry) -> str:
+    """Name of a picture in the tree; its extension agrees with its bytes."""
+    return f"{entry.place.split}/{entry.class_name}/{entry.key}{entry.picture.path.suffix}"
+
+
+def write_tree(root: Path, written: Sequence[Entry], *, copies: bool = False) -> list[Row]:
+    """Write all pictures below `root`; return their manifest rows, sorted by file.
+
+    Files are hard links to the normalised pictures, and copies of them where the file system has no links, or where
+    `copies` are asked for.
+    """
+    for folder in {f"{entry.place.split}/{entry.class_name}" for entry in written}:
+        (root / folder).mkdir(parents=True, exist_ok=True)
+
+    def write(part: Sequence[Entry]) -> list[Row]:
+        rows = [row_of(entry, tree_file(entry)) for entry in part]
+        for entry, row in zip(part, rows, strict=True):
+            _put(entry.picture.path, f"{root}/{row.file}", copies=copies)
+        return rows
+
+    parts = [written[start : start + _TOGETHER] for start in range(0, len(written), _TOGETHER)]
     with ThreadPoolExecutor() as threads:
-        for row in threads.map(write, laid):
-            rows.append(row)
-            progress(len(rows), len(laid))
-    return sorted(rows, key=lambda row: row.file)
+        return sorted((row for rows in threads.map(write, parts) for row in rows), key=lambda row: row.file)
 
 
-def _picture(held: Held, read: Callable[[Held], bytes], look: Look) -> Image:
-    try:
-        return normalised(read(held), look.longer_side)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise NegbuildError(
-            f"picture {held.image.sha256}: is lost or damaged in the store ({error}); put images/ back from a copy"
-        ) from error
+def _put(picture: Path, file: str, *, copies: bool) -> None:
+    if not copies:
+        try:
+            os.link(picture, file)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+        else:
+            return
+    shutil.copyfile(picture, file)  # without its mode: what shares no bytes may be written to
 
 
-def _row(place: Place, file: str, class_name: str, file_sha256: str, size: tuple[int, int]) -> Row:
+def row_of(entry: Entry, file: str) -> Row:
+    """Say all that is known of a picture that was written to `file`."""
+    place, picture = entry.place, entry.picture
     held, origin = place.held, place.held.origin
     return Row(
         file=file,
         split=place.split,
-        class_name=class_name,
+        class_name=entry.class_name,
         category=held.category,
         role=held.role,
         sha256=held.image.sha256,
-        file_sha256=file_sha256,
+        file_sha256=picture.sha256,
         group=place.group[:12],
         parent="",
-        width=size[0],
-        height=size[1],
+        width=picture.width,
+        height=picture.height,
         source=origin.source,
         source_id="" if origin.url.startswith("file:") else origin.source_id,  # paths of a machine stay on it
         query=held.query,
@@ -175,98 +152,11 @@ def _row(place: Place, file: str, class_name: str, file_sha256: str, size: tuple
 
 
 def write_records(root: Path, rows: Sequence[Row], settings: Mapping[str, object]) -> None:
-    """Write manifest, class lists, attribution, loader configuration and settings beside the splits."""
-    classes = sorted({row.class_name for row in rows})
-    _write(root / MANIFEST, _csv(Row, rows))
-    _write(root / CLASSES, "".join(f"{name}\n" for name in classes))
-    write_json(root / CLASS_INDICES, {name: index for index, name in enumerate(classes)})
+    """Write manifest, class lists, attribution, dataset card and settings beside the splits."""
+    indices = class_indices(row.class_name for row in rows)
+    write_text(root / MANIFEST, csv_text(Row, rows))
+    write_text(root / CLASSES, "".join(f"{name}\n" for name in indices))
+    write_json(root / CLASS_INDICES, indices)
     write_json(root / LOCK, settings)
-    _write(root / ATTRIBUTION, _csv(Credit, _credits(rows)))
-    _write(root / README, _readme(rows, classes))
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write JSON the same way every time."""
-    _write(path, json.dumps(value, indent=2) + "\n")
-
-
-def read_manifest(root: Path) -> list[Row]:
-    """Read manifest.csv back; raises ValueError where its columns or values are not those of `Row`."""
-    csv.field_size_limit(2**31 - 1)  # a service may give a title of any length
-    with (root / MANIFEST).open(encoding="utf-8", newline="") as stream:
-        reader = csv.DictReader(stream, strict=True)
-        try:
-            lines: list[dict[str, Any]] = list(reader)
-        except csv.Error as error:
-            raise ValueError(f"line {reader.line_num}: {error}") from error
-    if reader.fieldnames != [field.name for field in fields(Row)]:
-        raise ValueError("other columns than negbuild writes")
-    if any(None in line or None in line.values() for line in lines):
-        raise ValueError("a row with more or fewer values than columns")
-    return [Row(**{**line, "width": int(line["width"]), "height": int(line["height"])}) for line in lines]
-
-
-def comparable_files(rows: Iterable[Row]) -> dict[str, list[str]]:
-    """Files by split; the known pictures of the holdout are those of test, and are left to it."""
-    files: dict[str, list[str]] = {}
-    for row in rows:
-        if (row.split, row.role) != (Split.UNSEEN, Role.KNOWN):
-            files.setdefault(row.split, []).append(row.file)
-    return files
-
-
-@dataclass(frozen=True, slots=True)
-class Credit:
-    """One line of ATTRIBUTION.csv: title, author, source, licence, and that it was changed (CC BY 4.0, 3.a)."""
-
-    file: str
-    title: str
-    author: str
-    page: str
-    license: str
-    license_url: str
-    changes: str
-
-
-def _credits(rows: Iterable[Row]) -> list[Credit]:
-    return [
-        Credit(row.file, row.title, row.author, row.page, row.license, row.license_url, "resized, re-encoded")
-        for row in rows
-    ]
-
-
-def _csv(kind: type[Row] | type[Credit], rows: Iterable[Row | Credit]) -> str:
-    def line(values: Iterable[object]) -> str:
-        buffer = io.StringIO()
-        csv.writer(buffer).writerow(values)  # ends in CR LF, so that either of them within a value is quoted
-        return buffer.getvalue().removesuffix("\r\n") + "\n"
-
-    return line(field.name for field in fields(kind)) + "".join(line(astuple(row)) for row in rows)
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
-
-
-def _readme(rows: Sequence[Row], classes: Sequence[str]) -> str:
-    splits = [split for split in Split if any(row.split == split for row in rows)]
-    names = {Split.VALID: "validation"}
-    configs = "".join(f'      - split: {names.get(split, split)}\n        path: "{split}/**"\n' for split in splits)
-    licenses = sorted({row.license for row in rows})
-    return f"""\
----
-license: other
-task_categories:
-  - image-classification
-configs:
-  - config_name: default
-    drop_labels: false
-    data_files:
-{configs}---
-
-Written by negbuild. Classes, in the order of their indices: {", ".join(classes)}. `{NEGATIVE_CLASS}` holds everything
-that is none of the others; in `unseen/` it holds only categories that no other split has seen.
-
-One row a picture in `{MANIFEST}`, its author and licence in `{ATTRIBUTION}` ({", ".join(licenses)}); settings in
-`{LOCK}`; what is proven about copies between splits in `{CERTIFICATE}`. Check it all again with `negbuild verify`.
-"""
+    write_text(root / ATTRIBUTION, credits_of(rows))
+    write_text(root / README, card(rows, Layout(str(settings.get("layout", Layout.MULTICLASS)))))

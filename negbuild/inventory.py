@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from negbuild.evidence import Evidence, examine
-from negbuild.imagefolder import README
 from negbuild.loaders import Configs, Tree
+from negbuild.manifest import README
 from negbuild.model import Progress, no_progress
 
 _BATCH = 32  # files that a thread reads and hashes at once
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)^---$", re.DOTALL | re.MULTILINE)
-_CONFIG = re.compile(r"""^\s*-\s+split:\s*['"]?(\w+)['"]?\s*\n\s+path:\s*['"]?([^'"\s]+)/\*\*['"]?\s*$""", re.MULTILINE)
+_CONFIG = re.compile(
+    r"""^\s*-\s+split:\s*['"]?(\w+)['"]?\s*\n\s+path:\s*['"]?([^'"\s]+?)(?:/\*\*|-\*\.tar)['"]?\s*$""", re.MULTILINE
+)
+_LABELLED = re.compile(r"drop_labels:\s*false|-\*\.tar")  # tar files state the class of each sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def take_inventory(root: Path) -> Inventory:
 
 
 def read_configs(readme: Path) -> Configs | None:
-    """Read the splits that a README.md names for Hugging Face; None where it names none as whole folders."""
+    """Read the splits that a README.md names for Hugging Face; None where it names no folders or tar files."""
     try:
         text = readme.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -62,7 +65,9 @@ def read_configs(readme: Path) -> Configs | None:
     front = _FRONT_MATTER.match(text)
     if not front or not (found := _CONFIG.findall(front[1])):
         return None
-    return Configs({folder: name for name, folder in found}, bool(re.search(r"drop_labels:\s*false", front[1])))
+    return Configs(
+        {folder: name for name, folder in found}, bool(re.search(r"drop_labels:\s*false|-\*\.tar", front[1]))
+    )
 
 
 def read_evidence(root: Path, files: Sequence[str], progress: Progress = no_progress) -> dict[str, Evidence]:

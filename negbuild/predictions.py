@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from negbuild.errors import UsageError
-from negbuild.imagefolder import Row
+from negbuild.manifest import Row
 from negbuild.metrics import Flags, Indices, Scores
 from negbuild.model import NEGATIVE_CLASS, Role, Split
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from negbuild.agreement import SplitReading
 from negbuild.evidence import Evidence
-from negbuild.imagefolder import RECORDS, Row
 from negbuild.inventory import Inventory
+from negbuild.manifest import RECORDS, Row
 from negbuild.model import NEGATIVE_CLASS, Role, Split
 
 _FILE = re.compile(r"(train|valid|test|unseen)/([a-z0-9_]+)/([a-z][a-z0-9_]*_[0-9a-f]{12}(?:_aug\d{3,})?)\.(?:jpg|png)")
@@ -74,6 +74,15 @@ class Written:
     def rules(self) -> Rules:
         """Rules of its layout."""
         return LAYOUTS[self.layout]
+
+
+def shape_promise(layout: str) -> str:
+    """Say what `shape` looks at."""
+    negatives = {
+        "one-class": f"; train has no {NEGATIVE_CLASS}",
+        "classes": f"; no {NEGATIVE_CLASS} and no holdout",
+    }
+    return f"the tree is split/class/file, the same classes in every split, none empty{negatives.get(layout, '')}"
 
 
 def shape(one: Written) -> Iterator[str]:

@@ -6,8 +6,9 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from negbuild.imagefolder import ATTRIBUTION, LOCK, README, Row
+from negbuild.cards import plain_text
 from negbuild.loaders import Configs
+from negbuild.manifest import ATTRIBUTION, LOCK, README, Row
 
 _CREDITED = ("title", "author", "page", "license", "license_url")
 _NAMES = {"valid": "validation"}  # what a split is called at Hugging Face, where it has another name
@@ -55,7 +56,11 @@ def configuration(text: str, configs: Configs | None, rows: Sequence[Row]) -> It
     elif not configs.keeps_labels:
         yield f"{README}: does not keep the labels of a tree with one class"
     for what, values in (("class", [row.class_name for row in rows]), ("licence", [row.license for row in rows])):
-        yield from (f"{README}: does not name {what} {value}" for value in sorted({*values}) if value not in text)
+        yield from (
+            f"{README}: does not name {what} {value}"
+            for value in sorted({*values})
+            if value not in text and plain_text(value) not in text
+        )
 
 
 def _listed(folders: Mapping[str, str]) -> str:

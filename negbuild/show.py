@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from negbuild.errors import NegbuildError, SourceError, TooFewPictures
 from negbuild.model import Role, SkipReason, Split
+from negbuild.show_trees import layout_lines, tree_lines
 
 if TYPE_CHECKING:  # the stages import numpy and Pillow, and `--help` needs neither
     from negbuild.proof import Certificate
@@ -132,26 +133,14 @@ def status_lines(result: "StatusResult") -> list[str]:
 
 def split_lines(result: "SplitResult") -> list[str]:
     """Draw the tree with its numbers, and say what was left out and what is proven."""
-    folders: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for count in result.counts:
-        folders[count.split][count.class_name] += count.number
-    splits = [str(split) for split in Split if split in folders]
-    classes = sorted({name for counts in folders.values() for name in counts})
-    widths = [max(len(name), *(len(f"{folders[split][name]:,}") for split in splits)) for name in classes]
-    lines = [f"{result.dataset}/"]
-    for split in splits:
-        branch = "└──" if split == splits[-1] else "├──"
-        counts = "   ".join(
-            f"{name}/ {folders[split][name]:>{width},}" for name, width in zip(classes, widths, strict=True)
-        )
-        lines.append(f"{branch} {split + '/':<8} {counts}".rstrip())
-    lines += ["", *_role_lines(result.counts)]
+    lines = [*tree_lines(result), "", *_role_lines(result.counts)]
     if result.omitted:
         left_out = (f"{number:,} ({why})" for why, number in sorted(result.omitted.items()))
         lines.append(f"left out: {', '.join(left_out)}")
     if result.moves:
         lines.append(f"moved to a stricter split: {counted(len(result.moves), 'picture')}")
-    if Split.UNSEEN not in folders:
+    lines += layout_lines(result)
+    if not any(count.split == Split.UNSEEN for count in result.counts):
         lines.append("no unseen category: nothing measures what the classifier does with things it never saw")
     return [*lines, certificate_line(result.certificate)]
 

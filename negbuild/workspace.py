@@ -13,6 +13,7 @@ from negbuild.store import Store, explaining_full_disk
 
 CATALOG = "catalog.sqlite"
 IMAGES = "images"
+CACHE = "cache"
 SETTINGS = "negbuild.toml"
 
 _SETTINGS_TEMPLATE = """\
@@ -33,6 +34,7 @@ class Workspace:
         """Name the folder; nothing is read or made yet."""
         self.root = root
         self.store = Store(root / IMAGES)
+        self.cache = root / CACHE  # what can be made again; safe to delete
 
     @property
     def exists(self) -> bool:

@@ -16,7 +16,7 @@ import pytest
 
 import negbuild as package
 from negbuild.cli import cli
-from negbuild.imagefolder import read_manifest
+from negbuild.manifest import read_manifest
 from negbuild.model import NEGATIVE_CLASS, Role
 
 ROOT = Path(__file__).parent.parent

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from negbuild.errors import UsageError
-from negbuild.imagefolder import Row, read_manifest
+from negbuild.manifest import Row, read_manifest
 from negbuild.model import Role
 from negbuild.openset import Arm, Rule
 from negbuild.show_evaluate import evaluate_lines

@@ -13,23 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
+from negbuild.encoding import Look
 from negbuild.errors import NegbuildError
-from negbuild.imagefolder import (
-    Look,
-    Place,
-    Row,
-    class_folders,
-    comparable_files,
-    places,
-    read_manifest,
-    write_pictures,
-    write_records,
-)
+from negbuild.imagefolder import Place, entries, places, write_records, write_tree
+from negbuild.layouts import Layout, class_folders
+from negbuild.manifest import Row, comparable_files, read_manifest
 from negbuild.model import Candidate, Held, Image, Role, Search, Split
+from negbuild.normalised import NormalisedStore
 from negbuild.order import Order
 from negbuild.source import find_source
 from negbuild.stages.crawl import crawl
@@ -70,6 +65,15 @@ def laid_out(known: Sequence[str]) -> list[Place]:
     ]
 
 
+def write(root: Path, laid: Sequence[Place], data: bytes, look: Look | None = None) -> list[Row]:
+    """Write a tree with its records, every picture the same."""
+    store = NormalisedStore(root.parent / "cache" / "normalised", look or Look())
+    pictures = store.pictures((place.held.image for place in laid), lambda _: data)
+    rows = write_tree(root, entries(laid, pictures, Layout.MULTICLASS))
+    write_records(root, rows, {})
+    return rows
+
+
 def indices(names: Sequence[str]) -> dict[str, int]:
     return {name: index for index, name in enumerate(names)}
 
@@ -103,16 +107,15 @@ def fastai(root: Path, _part: str) -> dict[str, int]:
 
 @pytest.mark.parametrize("known", ODD_NAMES, ids=" ".join)
 def test_every_loader_gives_the_stated_indices_in_every_split(photo: Photo, tmp_path: Path, known: list[str]) -> None:
-    data = photo(1)
-    rows = write_pictures(tmp_path, laid_out(known), lambda _: data, Look())
-    write_records(tmp_path, rows, {})
-    stated = json.loads((tmp_path / "class_indices.json").read_text())
+    root = tmp_path / "tree"
+    write(root, laid_out(known), photo(1))
+    stated = json.loads((root / "class_indices.json").read_text())
     assert stated["0_na"] == 0
     assert len(stated) == len(known) + 1
-    assert (tmp_path / "classes.txt").read_text().splitlines() == list(stated)
+    assert (root / "classes.txt").read_text().splitlines() == list(stated)
     for part in ("train", "valid", "test", "unseen"):
         for loader in (torchvision, keras, timm, hugging_face, fastai):
-            assert loader(tmp_path, part) == stated, (loader.__name__, part)
+            assert loader(root, part) == stated, (loader.__name__, part)
 
 
 @given(st.sets(st.from_regex(r"[ab][01_]{1,3}|[a-z][a-z0-9_]{0,5}", fullmatch=True), min_size=2))
@@ -161,12 +164,12 @@ def test_the_manifest_gives_back_what_was_written(photo: Photo, tmp_path: Path, 
         "license_url": text,
     }
     laid = [Place(Split.TRAIN, replace(held(1, "hotdog", **origin), query=text), "group")]
-    rows = write_pictures(tmp_path, laid, lambda _: photo(1), Look())
-    write_records(tmp_path, rows, {})
-    assert read_manifest(tmp_path) == rows
+    root = tmp_path / "tree"
+    rows = write(root, laid, photo(1))
+    assert read_manifest(root) == rows
     (row,) = rows
     assert {row.title, row.author, row.author_url, row.page, row.license, row.license_url, row.query} == {text}
-    with (tmp_path / "ATTRIBUTION.csv").open(encoding="utf-8", newline="") as stream:
+    with (root / "ATTRIBUTION.csv").open(encoding="utf-8", newline="") as stream:
         (credit,) = csv.DictReader(stream, strict=True)
     assert (credit["file"], credit["title"], credit["author"]) == (row.file, text, text)
 
@@ -206,13 +209,13 @@ def _letter_after_quote(text: str) -> str:
 def test_a_manifest_of_another_shape_is_refused(photo: Photo, tmp_path: Path, change: Callable[[str], str]) -> None:
     origin: dict[str, Any] = {"license": "CC0-1.0", "license_url": "https://x.example/cc0"}
     laid = [Place(Split.TRAIN, held(number, "hotdog", **origin), "group") for number in (1, 2)]
-    write_records(tmp_path, write_pictures(tmp_path, laid, lambda _: photo(1), Look()), {})
-    manifest = tmp_path / "manifest.csv"
+    write(tmp_path / "tree", laid, photo(1))
+    manifest = tmp_path / "tree" / "manifest.csv"
     before = manifest.read_text()
     manifest.write_text(change(before))
     assert manifest.read_text() != before
     with pytest.raises((ValueError, TypeError)):
-        read_manifest(tmp_path)
+        read_manifest(tmp_path / "tree")
 
 
 @pytest.fixture(scope="module")
@@ -316,31 +319,83 @@ def test_every_file_is_attributed(dataset: Path) -> None:
     assert all(credit["changes"] for credit in credits_)
 
 
-def front_matter(text: str) -> dict[str, object]:
-    """Read the little YAML that a dataset card needs: keys, lists and one level of nesting by indentation."""
-    lines = text.split("---\n")[1].splitlines()
-    assert all(re.fullmatch(r' *(- )?[a-z_]+:( ("[^"]*"|[a-z]+))?| *- [a-z-]+', line) for line in lines), lines
-    assert all((len(line) - len(line.lstrip())) % 2 == 0 for line in lines)
-    names = re.findall(r'^      - split: (\w+)\n        path: "(.*)"$', text, re.MULTILINE)
-    return {"keys": [line[:-1] for line in lines if line.endswith(":") and line[0] != " "], "files": dict(names)}
+def front_matter(card: str) -> Any:  # noqa: ANN401  whatever YAML holds
+    """Read what programs read of a dataset card."""
+    empty, yaml_text, _ = card.split("---\n", 2)
+    assert empty == ""
+    return yaml.safe_load(yaml_text)
 
 
 def test_the_card_names_every_split_for_the_loader_that_reads_it(dataset: Path) -> None:
+    card = front_matter((dataset / "README.md").read_text(encoding="utf-8"))
+    files = {"train": "train/**", "validation": "valid/**", "test": "test/**", "unseen": "unseen/**"}
+    assert card["configs"] == [
+        {
+            "config_name": "default",
+            "drop_labels": False,  # a manifest beside the pictures is not their metadata
+            "data_files": [{"split": split, "path": path} for split, path in files.items()],
+        }
+    ]
+    assert (card["license"], card["license_link"]) == ("other", "ATTRIBUTION.csv")
+    assert (card["task_categories"], card["size_categories"]) == (["image-classification"], ["n<1K"])
+
+
+def test_the_card_says_what_is_in_it_and_where_it_comes_from(dataset: Path) -> None:
     card = (dataset / "README.md").read_text(encoding="utf-8")
-    assert card.startswith("---\n")
-    assert front_matter(card) == {
-        "keys": ["task_categories", "configs"],
-        "files": {"train": "train/**", "validation": "valid/**", "test": "test/**", "unseen": "unseen/**"},
-    }
-    assert "drop_labels: false" in card  # a manifest beside the pictures is not their metadata
-    assert "0_na, hotdog" in card
+    headings = [line for line in card.splitlines() if line.startswith("#")]
+    assert headings == [
+        "# hotdog, or none of these",
+        "## Summary",
+        "## Structure",
+        "## Curation",
+        "## Source data",
+        "## Licensing",
+        "## Known limits",
+    ]
+    rows = read_manifest(dataset)
+    assert f"{len({row.sha256 for row in rows})} pictures in {len(rows)} files" in card
+    for part in Split:
+        own = [row.class_name for row in rows if row.split == part]
+        assert f"| `{part}` | {own.count('0_na')} | {own.count('hotdog')} |" in card
+    assert "only in `unseen`: `dog`." in card
+    assert "| folder | - | street | 10 |" in card
+    assert "| unknown | 30 |" in card
+
+
+def test_what_a_source_says_is_no_markup_in_the_card(photo: Photo, tmp_path: Path) -> None:
+    text = "<script>|`a` [link](x)\n# head"
+    origin: dict[str, Any] = {"license": text}
+    laid = [Place(Split.TRAIN, replace(held(1, "hotdog", **origin), query=text), "group")]
+    write(tmp_path / "tree", laid, photo(1))
+    card = (tmp_path / "tree" / "README.md").read_text()
+    plain = r"\<script\>\|\`a\` \[link\]\(x\) \# head"
+    assert f"| web | {plain} | hotdog | 1 |" in card
+    assert f"| {plain} | 1 |" in card
+
+
+@pytest.mark.parametrize(
+    ("license_", "said"),
+    [
+        ("CC-BY-NC-4.0", "not for commercial use"),
+        ("by-nd", "may not be passed on changed"),
+        ("CC-BY-SA-2.0", "carries the same licence"),
+        ("unknown", "nobody has granted anything"),
+        ("CC0-1.0", ""),
+    ],
+)
+def test_the_card_names_what_a_licence_asks_for(photo: Photo, tmp_path: Path, license_: str, said: str) -> None:
+    write(tmp_path / "tree", [Place(Split.TRAIN, held(1, "hotdog", license=license_), "group")], photo(1))
+    licensing = (tmp_path / "tree" / "README.md").read_text().split("## Licensing")[1].split("## Known")[0]
+    duties = ["commercial", "passed on changed", "same licence", "granted anything"]
+    assert sum(duty in licensing for duty in duties) == (1 if said else 0)
+    assert said in licensing
 
 
 def test_a_dataset_without_unseen_categories_names_three_splits(photo: Photo, tmp_path: Path) -> None:
     laid = [place for place in laid_out(["hotdog"]) if place.split is not Split.UNSEEN]
-    write_records(tmp_path, write_pictures(tmp_path, laid, lambda _: photo(1), Look()), {})
-    files = front_matter((tmp_path / "README.md").read_text())["files"]
-    assert files == {"train": "train/**", "validation": "valid/**", "test": "test/**"}
+    write(tmp_path / "tree", laid, photo(1))
+    (config,) = front_matter((tmp_path / "tree" / "README.md").read_text())["configs"]
+    assert [one["path"] for one in config["data_files"]] == ["train/**", "valid/**", "test/**"]
 
 
 def test_the_holdout_gets_the_known_pictures_of_test_and_leaves_them_to_test() -> None:
@@ -359,7 +414,7 @@ def test_the_holdout_gets_the_known_pictures_of_test_and_leaves_them_to_test() -
 
 
 def test_a_file_of_two_splits_is_compared_as_one_of_test(photo: Photo, tmp_path: Path) -> None:
-    rows = write_pictures(tmp_path, laid_out(["hotdog"]), lambda _: photo(1), Look())
+    rows = write(tmp_path / "tree", laid_out(["hotdog"]), photo(1))
     files = comparable_files(rows)
     assert {split: len(names) for split, names in files.items()} == {"train": 2, "valid": 2, "test": 2, "unseen": 1}
     assert files["unseen"][0].startswith("unseen/0_na/dog_")
@@ -370,14 +425,15 @@ def test_two_pictures_never_share_a_file(photo: Photo, tmp_path: Path) -> None:
     other = replace(one, image=replace(one.image, sha256=one.image.sha256[:12] + "f" * 52))
     laid = [Place(Split.TRAIN, one, "a"), Place(Split.TRAIN, other, "b")]
     with pytest.raises(NegbuildError, match=r"^train/hotdog/hotdog_000000000001\.jpg: two pictures share"):
-        write_pictures(tmp_path, laid, lambda _: photo(1), Look())
+        write(tmp_path / "tree", laid, photo(1))
 
 
 def test_the_rows_say_what_the_files_are(photo: Photo, tmp_path: Path) -> None:
-    rows = write_pictures(tmp_path, laid_out(["hotdog"]), lambda _: photo(1, size=(900, 600)), Look(longer_side=300))
+    root = tmp_path / "tree"
+    rows = write(root, laid_out(["hotdog"]), photo(1, size=(900, 600)), Look(longer_side=300))
     assert rows == sorted(rows, key=lambda row: row.file)
     for row in rows:
-        data = (tmp_path / row.file).read_bytes()
+        data = (root / row.file).read_bytes()
         with Pillow.open(io.BytesIO(data)) as image:
             assert (row.width, row.height) == image.size == (300, 200)
         assert row.role == {"hotdog": "known", "street": "unknown", "dog": "unseen"}[row.category]

@@ -17,7 +17,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from negbuild.errors import UsageError
-from negbuild.imagefolder import read_manifest
+from negbuild.manifest import read_manifest
 from negbuild.model import Role, Search, SkipReason, Split
 from negbuild.order import Order
 from negbuild.picture import Inspection, inspect
@@ -550,6 +550,7 @@ def test_a_target_that_cannot_be_exchanged_is_told_in_one_line(
     done = negbuild("split", "-w", work, "--out", small_disk)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
     assert done.err.startswith(f"negbuild: {small_disk}: ")
+    shutil.rmtree(work / "cache")
     assert everything(work.parent) == before
 
 
@@ -569,7 +570,9 @@ def test_a_picture_there_is_no_room_for_leaves_the_old_dataset_as_it_was(negbuil
         check=False,
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"negbuild: {work}/dataset: no space left; make room and run the same command again\n"
+    assert (
+        done.stderr == f"negbuild: {work}/cache/normalised: no space left; make room and run the same command again\n"
+    )
     assert tree(work / "dataset") == before[1]
     assert everything(work / "dataset") == {name[8:] for name in before[0] if name.startswith("dataset/")}
     assert not [path.name for path in work.iterdir() if path.name.startswith(".")]

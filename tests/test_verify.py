@@ -15,7 +15,8 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from negbuild import proof
-from negbuild.imagefolder import Row, comparable_files, read_manifest, write_records
+from negbuild.imagefolder import write_records
+from negbuild.manifest import Row, comparable_files, read_manifest
 from negbuild.model import Role, Search
 from negbuild.order import Order
 from negbuild.source import find_source
@@ -51,7 +52,7 @@ def good(photo: Photo, tmp_path_factory: pytest.TempPathFactory) -> Path:
             (root / category / f"{number}.jpg").write_bytes(photo(next(seeds)))
         order = Order(Search(path=root / category), category, Role(role))
         crawl(Workspace(root / "work"), find_source("folder"), order)
-    split(Workspace(root / "work"), root / "dataset", SplitOptions(ratio=(50, 25, 25)))
+    split(Workspace(root / "work"), root / "dataset", SplitOptions(ratio=(50, 25, 25), copies=True))  # to be spoilt
     return root / "dataset"
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from negbuild import options, show, terminal
+from negbuild.layouts import LAYOUTS, Layout
 
 if TYPE_CHECKING:
     from negbuild.workspace import Workspace
@@ -20,6 +21,22 @@ if TYPE_CHECKING:
 @click.option(
     "--size", type=options.POSITIVE, default=512, show_default=True, help="Longer side of pictures, in pixels."
 )
+@click.option(
+    "--layout",
+    type=click.Choice([str(layout) for layout in LAYOUTS]),
+    default="multiclass",
+    show_default=True,
+    help="How the plan becomes folders, or tar files.",
+)
+@click.option("--originals", is_flag=True, help="Keep files as they came where every loader reads them so.")
+@click.option("--copies", is_flag=True, help="Write files of their own, not links to the workspace's cache/.")
+@click.option(
+    "--shard-size",
+    type=options.POSITIVE,
+    default=5000,
+    show_default=True,
+    help="Pictures in a tar file of webdataset, at most.",
+)
 @options.workspace
 @options.as_json
 def split(
@@ -28,8 +45,12 @@ def split(
     ratio: str | None,
     seed: int,
     size: int,
+    layout: str,
+    shard_size: int,
     workspace: "Workspace",
     *,
+    originals: bool,
+    copies: bool,
     as_json: bool,
 ) -> None:
     """Write train, valid, test and unseen, no copy in two of them.
@@ -37,8 +58,9 @@ def split(
     \b
     Example:
       negbuild split --unseen dog --ratio 80/10/10
+      negbuild split --layout binary --out gate
     """
-    from negbuild.imagefolder import Look
+    from negbuild.encoding import Look
     from negbuild.names import category_name
     from negbuild.shares import parse_ratio
     from negbuild.stages import split as stage
@@ -47,7 +69,10 @@ def split(
         ratio=parse_ratio(ratio or workspace.setting("ratio") or "70/15/15"),
         unseen=[category_name(category) for category in unseen],
         seed=seed,
-        look=Look(longer_side=size),
+        look=Look(longer_side=size, originals=originals),
+        layout=Layout(layout),
+        copies=copies,
+        shard_size=shard_size,
     )
     out = workspace.root / "dataset" if out is None else out
     with terminal.progress_bar(f"writing {out}") as progress:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from negbuild import thresholds
 from negbuild.errors import UsageError
-from negbuild.imagefolder import MANIFEST, Row, read_manifest
+from negbuild.manifest import MANIFEST, Row, read_manifest
 from negbuild.model import Progress, Role, Split, no_progress
 from negbuild.openset import HOME, Arm, Rule, Threshold, judge, threshold_of
 from negbuild.predictions import Predictions, read_predictions

@@ -12,8 +12,8 @@ from negbuild.errors import UsageError
 from negbuild.exhibits import Exhibits, shortened, web_address
 from negbuild.findings import Bar, Credit, Facts, Findings, Part, Written, by_split, next_steps, sample
 from negbuild.fingerprint import VERSION
-from negbuild.imagefolder import CERTIFICATE, MANIFEST, Row, read_manifest
 from negbuild.inventory import read_evidence
+from negbuild.manifest import CERTIFICATE, MANIFEST, Row, read_manifest
 from negbuild.model import UNKNOWN_LICENSE, Count, Drop, Held, Pair, Progress, Role, Split, no_progress
 from negbuild.pages import report_page
 from negbuild.planner import conflicts

@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from tarfile import TarError
 
-from negbuild import foreign, promises, proof, records
+from negbuild import foreign, promises, proof, records, shard_checks
 from negbuild.agreement import SplitReading, agreement, unfound
 from negbuild.errors import UsageError
 from negbuild.evidence import Evidence
-from negbuild.imagefolder import (
+from negbuild.inventory import read_evidence, take_inventory
+from negbuild.layouts import Layout
+from negbuild.manifest import (
     ATTRIBUTION,
     CERTIFICATE,
     CLASS_INDICES,
@@ -18,16 +21,17 @@ from negbuild.imagefolder import (
     MANIFEST,
     README,
     RECORDS,
+    Row,
     comparable_files,
     read_manifest,
 )
-from negbuild.inventory import read_evidence, take_inventory
 from negbuild.model import NEGATIVE_CLASS, Progress, Split, no_progress
 from negbuild.promises import LAYOUTS, Written
 from negbuild.shortcuts import Sample, Shortcut, find_shortcuts
+from negbuild.webdataset import Shards
 from negbuild.workspace import Workspace
 
-_TWINS = "no two twins lie in different splits"
+_NO_TWINS = "no two twins lie in different splits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +88,15 @@ def verify(dataset: Path, *, progress: Progress = no_progress) -> VerifyResult:
     if not written and not (dataset / LOCK).is_file():
         return _foreign(dataset, progress)
     layout = str(lock.get("layout", "multiclass"))
-    if layout not in LAYOUTS:  # what is no tree of folders has a reader of its own
+    if layout not in (*LAYOUTS, Layout.WEBDATASET):  # what is no tree of folders has a reader of its own
         return VerifyResult(layout, [Check("the layout is known", [f"{LOCK}: layout {layout}; upgrade negbuild"])])
     try:
         rows = read_manifest(dataset)
     except (OSError, ValueError, TypeError, UnicodeDecodeError) as error:
         fault = error.strerror if isinstance(error, OSError) else error
         return VerifyResult(layout, [Check("the manifest can be read", [f"{MANIFEST}: {fault}"])])
+    if layout == Layout.WEBDATASET:
+        return _shards(dataset, rows, progress)
     inventory = take_inventory(dataset)
     files = [file for file in inventory.tree.files if file not in RECORDS]
     return _written(Written(inventory, rows, read_evidence(dataset, files, progress), layout))
@@ -99,7 +105,10 @@ def verify(dataset: Path, *, progress: Progress = no_progress) -> VerifyResult:
 def _pair(dataset: Path, layout: str, trees: Sequence[str], progress: Progress) -> VerifyResult:
     """Verify the trees of a dataset that has several, and that they agree about splits."""
     problems = [f"{tree}: missing" for tree in trees if not (dataset / tree / MANIFEST).is_file()]
-    results = {} if problems else {tree: verify(dataset / tree, progress=progress) for tree in trees}
+    beside = sorted({path.name for path in dataset.iterdir()} - {*trees, LOCK, README})
+    problems += [f"{name}: does not belong here" for name in beside]
+    whole = [tree for tree in trees if (dataset / tree / MANIFEST).is_file()]
+    results = {tree: verify(dataset / tree, progress=progress) for tree in whole}
     places: dict[str, tuple[str, str]] = {}
     for tree in (tree for tree, result in results.items() if result.splits):  # its manifest can be read
         for row in (row for row in read_manifest(dataset / tree) if row.split != Split.UNSEEN):
@@ -109,6 +118,45 @@ def _pair(dataset: Path, layout: str, trees: Sequence[str], progress: Progress) 
     return VerifyResult(layout, [Check("a picture is in the same split of every tree", problems)], trees=results)
 
 
+def _shards(root: Path, rows: Sequence[Row], progress: Progress) -> VerifyResult:
+    """Verify a dataset in tar files."""
+    samples = "the tar files hold samples of picture, class and row, numbered from 0, and nothing lies beside them"
+    stated = "every sample states its class and its row, and every split has every class"
+    try:
+        shards = Shards(root)
+        evidence = shard_checks.read_evidence(shards, progress)
+    except (OSError, ValueError, TarError) as error:
+        return VerifyResult(Layout.WEBDATASET, [Check(samples, [str(error)])])
+    inventory = take_inventory(root)
+    tree = replace(inventory.tree, files=[*inventory.tree.files, *shards.files])
+    one = Written(replace(inventory, tree=tree), rows, evidence, Layout.WEBDATASET)
+    checks = [
+        Check(samples, list(shard_checks.shape(root, shards))),
+        Check(stated, list(shard_checks.classes(root, shards, rows))),
+        Check("manifest and tar files agree, byte for byte", list(shard_checks.files(shards, rows, evidence))),
+        *_of_pictures(one),
+    ]
+    certificate, twins = _twins(one)
+    return VerifyResult(Layout.WEBDATASET, [*checks, twins], certificate)
+
+
+def _of_pictures(one: Written) -> Iterator[Check]:
+    """Check what does not depend on how files lie in folders."""
+    yield Check("every picture decodes: RGB, upright, one frame, as large as stated", list(promises.pictures(one)))
+    yield Check("attribution, settings and README say what the manifest says", list(_records(one)))
+    yield Check("unseen categories are in the holdout and nowhere else", list(promises.unseen(one)))
+    yield Check("no group is divided between splits", list(promises.groups(one)))
+    if promises.has_children(one.rows):
+        yield Check("augmented copies are in train, as their parents are", list(promises.children(one)))
+
+
+def _twins(one: Written) -> tuple[proof.Certificate | None, Check]:
+    certificate, problems = _certified(comparable_files(one.rows), one.evidence)
+    if certificate and _json(one.inventory.root / CERTIFICATE) != json.loads(json.dumps(asdict(certificate))):
+        problems.append(f"{CERTIFICATE}: does not say what the files say")
+    return certificate, Check(_NO_TWINS, problems)
+
+
 def _written(one: Written) -> VerifyResult:
     root, tree = one.inventory.root, one.inventory.tree
     splits = [split for split in Split if any(file.startswith(f"{split}/") for file in tree.files)]
@@ -116,35 +164,19 @@ def _written(one: Written) -> VerifyResult:
     lines = _text(root / CLASSES).splitlines()
     first = "" if one.layout == "classes" else f", {NEGATIVE_CLASS} first"
     checks = [
-        Check(_shape_promise(one.layout), list(promises.shape(one))),
+        Check(promises.shape_promise(one.layout), list(promises.shape(one))),
         Check(
             f"every loader reads the same classes, indices and pictures{first}",
             list(promises.indices(one, readings, _json(root / CLASS_INDICES), lines)),
             _details(readings),
         ),
         Check("manifest and files agree, byte for byte", list(promises.manifest(one))),
-        Check("every picture decodes: RGB, upright, one frame, as large as stated", list(promises.pictures(one))),
-        Check("attribution, settings and README say what the manifest says", list(_records(one))),
-        Check("unseen categories are in the holdout and nowhere else", list(promises.unseen(one))),
-        Check("no group is divided between splits", list(promises.groups(one))),
+        *_of_pictures(one),
     ]
-    if promises.has_children(one.rows):
-        checks.append(Check("augmented copies are in train, as their parents are", list(promises.children(one))))
-    compared = comparable_files(one.rows)
-    certificate, problems = _certified(compared, one.evidence)
-    if certificate and _json(root / CERTIFICATE) != json.loads(json.dumps(asdict(certificate))):
-        problems.append(f"{CERTIFICATE}: does not say what the files say")
-    checks.append(Check(_TWINS, problems))
+    certificate, twins = _twins(one)
+    checks.append(twins)
     shortcuts = find_shortcuts(list(_samples(one)))
     return VerifyResult(one.layout, checks, certificate, readings, shortcuts, *_told(shortcuts))
-
-
-def _shape_promise(layout: str) -> str:
-    negatives = {
-        "one-class": f"; train has no {NEGATIVE_CLASS}",
-        "classes": f"; no {NEGATIVE_CLASS} and no holdout",
-    }
-    return f"the tree is split/class/file, the same classes in every split, none empty{negatives.get(layout, '')}"
 
 
 def _records(one: Written) -> Iterator[str]:
@@ -178,7 +210,7 @@ def _foreign(dataset: Path, progress: Progress) -> VerifyResult:
     certificate, problems = _certified(foreign.comparable(one), one.evidence)
     checks = list(_foreign_checks(one, readings))
     if len(splits) > 1:
-        checks.append(Check(_TWINS, problems))
+        checks.append(Check(_NO_TWINS, problems))
     shortcuts = find_shortcuts(foreign.samples_of(one))
     warnings, notes = _told(shortcuts)
     if repeated := foreign.repetitions(one):

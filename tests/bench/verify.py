@@ -23,7 +23,8 @@ from PIL import Image
 
 from negbuild import proof
 from negbuild.fingerprint import Grids, fingerprints, grids
-from negbuild.imagefolder import Row, comparable_files, read_manifest, write_json, write_records
+from negbuild.imagefolder import write_records
+from negbuild.manifest import Row, comparable_files, read_manifest, write_json
 from negbuild.picture import Inspection, inspect, jpeg_bytes
 from negbuild.stages.verify import verify
 
