@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 BENCH := .venv-bench/bin
 
-.PHONY: demo test test-servers test-frameworks lint docs source test-source dist bench-crawl bench-twins bench-join bench-verify clean
+.PHONY: demo test test-servers test-frameworks lint docs source test-source dist bench-crawl bench-twins bench-join bench-verify bench-split clean
 
 demo: .venv/demo.stamp  ## The whole way on bundled photographs, without key or network
 	$(BIN)/negbuild demo
@@ -51,6 +51,9 @@ bench-join: .venv/dev.stamp  ## The join of fingerprints beside faiss
 bench-verify: .venv/dev.stamp  ## Verifying beside fingerprinting the same files; ARGS="--files 50000"
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench/verify.py $(ARGS)
 
+bench-split: .venv/dev.stamp .venv-bench-split/peers.stamp  ## Writing a dataset beside cp, shutil and split-folders; ARGS="--pictures 50000"
+	$(BIN)/python tests/bench/split.py --peer .venv-bench-split/bin/splitfolders $(ARGS)
+
 # `venv --without-pip` works where the system's ensurepip is missing; pip reaches into the environment from outside.
 .venv/bin/python:
 	$(PYTHON) -m venv --without-pip .venv
@@ -84,5 +87,12 @@ bench-verify: .venv/dev.stamp  ## Verifying beside fingerprinting the same files
 	$(PYTHON) -m pip --python .venv-bench-twins/bin/python install --quiet --requirement tests/bench/peers-twins.txt
 	touch $@
 
+.venv-bench-split/bin/python:
+	$(PYTHON) -m venv --without-pip .venv-bench-split
+
+.venv-bench-split/peers.stamp: tests/bench/peers-split.txt | .venv-bench-split/bin/python
+	$(PYTHON) -m pip --python .venv-bench-split/bin/python install --quiet --requirement tests/bench/peers-split.txt
+	touch $@
+
 clean:
-	rm -rf .venv .venv-bench .venv-bench-twins .venv-frameworks .bench .servers build dist negbuild-demo ./*.egg-info
+	rm -rf .venv .venv-* .bench .servers build dist negbuild-demo ./*.egg-info
