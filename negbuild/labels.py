@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negbuild.errors import UsageError
-from negbuild.imagefolder import MANIFEST, Row, read_manifest
+from negbuild.manifest import MANIFEST, Row, read_manifest
 from negbuild.model import NEGATIVE_CLASS, Split
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from negbuild import NegbuildError
-from negbuild.imagefolder import Row, read_manifest
+from negbuild.manifest import Row, read_manifest
 
 SPLITS = ("train", "valid", "test", "unseen")
 CLASSES = ["0_na", "astronaut", "coffee"]

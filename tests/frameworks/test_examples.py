@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from negbuild.imagefolder import read_manifest
+from negbuild.manifest import read_manifest
 
 ROOT = Path(__file__).parent.parent.parent
 ARMS = {"ce": True, "bce-with-na": True, "bcena": False}  # whether na has an output
