@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from negbuild.layouts import CLASSES_TREE, GATE, POSITIVE_CLASS, Layout, class_indices
-from negbuild.manifest import ATTRIBUTION, CERTIFICATE, CLASS_INDICES, LOCK, MANIFEST, SHARD, Row, csv_text
+from negbuild.manifest import ATTRIBUTION, CERTIFICATE, CLASS_INDICES, FOLDS, LOCK, MANIFEST, SHARD, Row, csv_text
 from negbuild.model import NEGATIVE_CLASS, UNKNOWN_LICENSE, Role, Split
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -68,6 +68,20 @@ The accuracy of both together is what counts: run `{GATE}/test` and `{GATE}/unse
 through the classifier, and compare with the column `category` of `{GATE}/{MANIFEST}`.
 
 `negbuild verify` checks both trees, and that they are of one plan.
+"""
+
+
+def folds_card(trees: Sequence[str]) -> str:
+    """Say what the trees of folds are."""
+    return f"""\
+# {len(trees)} datasets, each with other categories unseen
+
+{_listed(trees)} are whole datasets from one plan: every negative category is unseen in one of them and trained on in
+the others (`{FOLDS}` says which), and every other picture is in the same split of all. Train and measure in each by
+itself, and report the mean and the range of what was rejected of the unseen: one number for categories that were never
+seen, whichever they are.
+
+`negbuild verify fold1` checks the first of them, and so on.
 """
 
 

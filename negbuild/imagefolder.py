@@ -3,7 +3,8 @@
 import errno
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from negbuild.layouts import Layout, class_indices, class_names, holds
 from negbuild.manifest import (
     ATTRIBUTION,
     CLASS_INDICES,
+    CLASS_WEIGHTS,
     CLASSES,
     LOCK,
     MANIFEST,
@@ -25,6 +27,7 @@ from negbuild.manifest import (
 )
 from negbuild.model import NEGATIVE_CLASS, Held, Role, Split
 from negbuild.normalised import NormalisedPicture
+from negbuild.weights import ClassWeight, class_weights, weights_record
 
 # Another file system, one without links or that forbids them, too many links to one file.
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
@@ -151,12 +154,18 @@ def row_of(entry: Entry, file: str) -> Row:
     )
 
 
+def weights_of(rows: Iterable[Row]) -> list[ClassWeight]:
+    """Weigh the classes by their files in training."""
+    return class_weights(Counter(row.class_name for row in rows if row.split == Split.TRAIN))
+
+
 def write_records(root: Path, rows: Sequence[Row], settings: Mapping[str, object]) -> None:
     """Write manifest, class lists, attribution, dataset card and settings beside the splits."""
     indices = class_indices(row.class_name for row in rows)
     write_text(root / MANIFEST, csv_text(Row, rows))
     write_text(root / CLASSES, "".join(f"{name}\n" for name in indices))
     write_json(root / CLASS_INDICES, indices)
+    write_json(root / CLASS_WEIGHTS, weights_record(weights_of(rows)))
     write_json(root / LOCK, settings)
     write_text(root / ATTRIBUTION, credits_of(rows))
     write_text(root / README, card(rows, Layout(str(settings.get("layout", Layout.MULTICLASS)))))

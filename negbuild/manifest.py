@@ -9,7 +9,6 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from negbuild.layouts import Layout
 from negbuild.model import Role, Split
 
 if TYPE_CHECKING:
@@ -22,7 +21,10 @@ CLASS_INDICES = "class_indices.json"
 CLASSES = "classes.txt"
 ATTRIBUTION = "ATTRIBUTION.csv"
 README = "README.md"
-RECORDS = (MANIFEST, CERTIFICATE, LOCK, CLASS_INDICES, CLASSES, ATTRIBUTION, README)
+CLASS_WEIGHTS = "class_weights.json"
+RECORDS = (MANIFEST, CERTIFICATE, LOCK, CLASS_INDICES, CLASSES, CLASS_WEIGHTS, ATTRIBUTION, README)
+FOLDS = "folds.csv"
+"""Above the trees of folds: which category is unseen in which of them."""
 
 SHARD = ".tar"
 """Where a file of the manifest lies in one of these, its first folder is the name of that."""
@@ -102,12 +104,11 @@ def comparable_files(rows: Iterable[Row]) -> dict[str, list[str]]:
 def written_files(root: Path) -> set[str]:
     """Name all files, relative to `root`, of the dataset that negbuild wrote there.
 
-    Raises OSError, ValueError, KeyError or TypeError where there is none, or its records cannot be read.
+    Raises OSError, ValueError or TypeError where there is none, or its records cannot be read.
     """
     lock = json.loads((root / LOCK).read_text(encoding="utf-8"))
-    trees = Layout(lock["layout"]).trees if isinstance(lock, dict) and "trees" in lock else {}
-    if trees:
-        return {LOCK, README} | {f"{tree}/{file}" for tree in trees for file in written_files(root / tree)}
+    if trees := [str(tree) for tree in lock.get("trees", [])] if isinstance(lock, dict) else []:
+        return {LOCK, README, FOLDS} | {f"{tree}/{file}" for tree in trees for file in written_files(root / tree)}
     files = (row.file for row in read_manifest(root))
     return {*RECORDS, *(name if name.endswith(SHARD) else file for file in files if (name := file.split("/")[0]))}
 

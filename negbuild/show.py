@@ -1,20 +1,17 @@
 """Results as text for a person: pure functions from a result to lines. Nothing here prints."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from negbuild.errors import NegbuildError, SourceError, TooFewPictures
-from negbuild.model import Role, SkipReason, Split
-from negbuild.show_trees import layout_lines, tree_lines
+from negbuild.model import Role, SkipReason
 
 if TYPE_CHECKING:  # the stages import numpy and Pillow, and `--help` needs neither
     from negbuild.proof import Certificate
     from negbuild.stages.crawl import CrawlResult, Preview, RetryResult
     from negbuild.stages.sources import SourceState
-    from negbuild.stages.split import SplitCount, SplitResult
     from negbuild.stages.status import StatusResult
 
 SHOWN = 10
@@ -129,33 +126,6 @@ def status_lines(result: "StatusResult") -> list[str]:
     if result.splits:
         lines.append(f"planned: {reasons({str(split): number for split, number in result.splits.items()})}")
     return lines
-
-
-def split_lines(result: "SplitResult") -> list[str]:
-    """Draw the tree with its numbers, and say what was left out and what is proven."""
-    lines = [*tree_lines(result), "", *_role_lines(result.counts)]
-    if result.omitted:
-        left_out = (f"{number:,} ({why})" for why, number in sorted(result.omitted.items()))
-        lines.append(f"left out: {', '.join(left_out)}")
-    if result.moves:
-        lines.append(f"moved to a stricter split: {counted(len(result.moves), 'picture')}")
-    lines += layout_lines(result)
-    if not any(count.split == Split.UNSEEN for count in result.counts):
-        lines.append("no unseen category: nothing measures what the classifier does with things it never saw")
-    return [*lines, certificate_line(result.certificate)]
-
-
-def _role_lines(counts: Sequence["SplitCount"]) -> list[str]:
-    splits = [str(split) for split in Split if any(count.split == split for count in counts)]
-    by_role: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for count in counts:
-        by_role[count.role][count.split] += count.number
-    rows = [
-        (str(role), *(f"{by_role[role][split]:,}" if by_role[role][split] else "-" for split in splits))
-        for role in Role
-        if role in by_role
-    ]
-    return [*table(("role", *splits), rows), ""]
 
 
 def certificate_line(certificate: "Certificate") -> str:

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from negbuild.planner import plan_workspace
+from negbuild.workspace import Workspace
+
 Negbuild = Callable[..., Any]
 Photo = Callable[..., bytes]
 
@@ -34,8 +37,8 @@ def project(tmp_path: Path, photo: Photo, negbuild: Negbuild) -> Callable[..., N
     return add
 
 
-def rows(tmp_path: Path) -> list[str]:
-    return (tmp_path / "dataset" / "manifest.csv").read_text(encoding="utf-8").splitlines()[1:]
+def rows(tmp_path: Path, dataset: str = "dataset") -> list[str]:
+    return (tmp_path / dataset / "manifest.csv").read_text(encoding="utf-8").splitlines()[1:]
 
 
 def test_a_copy_that_was_set_aside_comes_back_when_its_category_is_held_out(
@@ -90,3 +93,35 @@ def test_copies_found_without_dedup_share_a_split(
     assert len(groups) == 22
     assert all(len(splits) == 1 for splits in groups.values())
     assert negbuild("verify", "dataset").code == 0
+
+
+def test_another_stage_that_plans_leaves_in_use_what_the_last_split_used(
+    project: Callable[..., None], negbuild: Negbuild, photo: Photo, tmp_path: Path
+) -> None:
+    project("hotdog", "known", range(100, 108))
+    project("street", "unknown", range(200, 224))
+    assert negbuild("split", "--negatives", "1x").code == 0
+    first = rows(tmp_path)
+    for seed in range(300, 320):
+        (tmp_path / "street" / f"{seed}.jpg").write_bytes(photo(seed))
+    assert negbuild("add", "street", "--category", "street", "--role", "unknown").code == 0
+    workspace = Workspace(tmp_path)
+    with workspace.writing() as catalog:  # as augment does, of all that is held
+        planned = plan_workspace(catalog, workspace.store, (70, 15, 15), 5)
+        assert len(planned.plan.splits) == 8 + 44
+    assert negbuild("split", "--negatives", "1x").code == 0
+    assert rows(tmp_path) == first
+
+
+def test_a_size_comes_after_the_folds_of_a_workspace_as_if_they_were_not(
+    project: Callable[..., None], negbuild: Negbuild, tmp_path: Path
+) -> None:
+    project("hotdog", "known", range(100, 108))
+    project("street", "unknown", range(200, 212))
+    project("dog", "unknown", range(300, 312))
+    assert negbuild("split", "--unseen-folds", 2).code == 0
+    folds = {row.split(",")[5]: row.split(",")[1] for row in rows(tmp_path, "folds/fold1") if ",unseen," not in row}
+    assert negbuild("split", "--negatives", "1x").code == 0
+    split = {row.split(",")[5]: row.split(",")[1] for row in rows(tmp_path)}
+    assert {sha: folds[sha] for sha in split if sha in folds} == {sha: split[sha] for sha in split if sha in folds}
+    assert len(split) == 16

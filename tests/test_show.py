@@ -14,11 +14,11 @@ from negbuild.show import (
     crawl_lines,
     crawl_notes,
     reasons,
-    split_lines,
     status_lines,
     table,
 )
 from negbuild.show_copies import dedup_lines
+from negbuild.show_split import split_lines
 from negbuild.show_verify import verify_lines
 from negbuild.stages.crawl import CrawlResult
 from negbuild.stages.dedup import Copy, DedupResult

@@ -1,13 +1,16 @@
 """`negbuild split`: the same tree every time, nothing moves, unseen is unseen, and the target is whole or untouched."""
 
 import io
+import json
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +24,12 @@ from negbuild.manifest import read_manifest
 from negbuild.model import Role, Search, SkipReason, Split
 from negbuild.order import Order
 from negbuild.picture import Inspection, inspect
-from negbuild.plan import Omission
+from negbuild.plan import Omission, Wanted
+from negbuild.sizing import Size, parse_cap, parse_negatives
 from negbuild.source import find_source
 from negbuild.stages.crawl import crawl
 from negbuild.stages.dedup import dedup
-from negbuild.stages.split import SplitOptions, split
+from negbuild.stages.split import SplitOptions, split, split_folds
 from negbuild.stages.verify import verify
 from negbuild.twins import GROUP_RADIUS, TWIN_RADIUS, Comparer
 from negbuild.workspace import Workspace
@@ -101,7 +105,7 @@ def test_the_same_workspace_and_settings_give_the_same_bytes(negbuild: Negbuild,
         assert sum(count["number"] for count in done.json["counts"]) == 42 + 2
     one, other = (tree(tmp_path / name / "work" / "dataset") for name in ("one", "other"))
     assert one == other
-    assert len(one) == 44 + 7
+    assert len(one) == 44 + 8
 
 
 def test_writing_again_in_place_or_elsewhere_changes_no_byte(work: Path) -> None:
@@ -590,3 +594,270 @@ def test_a_stored_picture_that_was_lost_is_told_in_one_line(negbuild: Negbuild, 
     assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)
     assert lost.stem[:12] in done.err
     assert not (work / "dataset").exists()
+
+
+# --- how many negatives, and how few of a class
+
+
+def used(root: Path, dataset: str = "dataset") -> set[str]:
+    """Pictures of the dataset that are unknown."""
+    return {row.sha256 for row in read_manifest(root / dataset) if row.role == Role.UNKNOWN}
+
+
+def sized(negatives: str = "", cap: str = "", minimum: int = 1) -> Wanted:
+    return Wanted(minimum, Size(parse_negatives(negatives) if negatives else None, parse_cap(cap) if cap else None))
+
+
+def test_negatives_come_to_the_multiple_that_is_asked_for_and_stay(work: Path, photo: Photo) -> None:
+    options = SplitOptions(wanted=sized("1x", "60%"))
+    result = split(Workspace(work), work / "dataset", options)
+    assert result.omitted == {Omission.SURPLUS: 8}
+    first, before = used(work), tree(work / "dataset")
+    assert Counter(row.category for row in read_manifest(work / "dataset") if row.sha256 in first) == {
+        "salad": 7,
+        "street": 7,
+    }
+    split(Workspace(work), work / "dataset", replace(options, seed=9))
+    assert tree(work / "dataset").keys() == before.keys()
+    add(work, "street", Role.UNKNOWN, [photo(seed) for seed in range(3000, 3010)])
+    add(work, "hotdog", Role.KNOWN, [photo(seed) for seed in range(3010, 3014)])
+    result = split(Workspace(work), work / "dataset", options)
+    assert first < used(work)
+    assert len(used(work)) == 18
+    assert result.moves == []
+    assert verify(work / "dataset").holds
+    lock = json.loads((work / "dataset" / "negbuild.lock.json").read_text(encoding="utf-8"))
+    assert (lock["negatives"], lock["cap"], lock["min_per_class"], lock["topped_up"]) == ("1x", "60%", 1, [])
+    # Without a size all of them are used again, each where it was.
+    _, places = remembered(work)
+    result = split(Workspace(work), work / "dataset", SplitOptions())
+    assert (result.omitted, result.moves) == ({}, [])
+    assert {sha: remembered(work)[1][sha] for sha in places} == places
+
+
+def test_class_weights_are_those_of_training_and_are_written(negbuild: Negbuild, work: Path) -> None:
+    done = negbuild("split", "-w", work, "--json")
+    record = json.loads((work / "dataset" / "class_weights.json").read_text(encoding="utf-8"))
+    train = Counter(row.class_name for row in read_manifest(work / "dataset") if row.split == Split.TRAIN)
+    assert record["pictures"] == train == {"0_na": 16, "hotdog": 10}
+    assert list(record["class_weight"]) == ["0_na", "hotdog"]
+    assert record["class_weight"] == {"0_na": 0.8125, "hotdog": 1.3}
+    assert record["focal_alpha"] == {"0_na": 0.384615, "hotdog": 0.615385}
+    assert record["ratio"] == {"0_na": 1.0, "hotdog": 1.6}
+    assert [one["weight"] for one in done.json["weights"]] == [0.8125, 1.3]
+    (work / "dataset" / "class_weights.json").unlink()
+    assert negbuild("verify", work / "dataset").code == 5
+
+
+def test_a_minimum_is_met_and_recorded(negbuild: Negbuild, work: Path) -> None:
+    done = negbuild("split", "-w", work, "--min-per-class", 4)
+    assert "topped up: hotdog in valid, where the ratio is due 2\n" in done.out
+    again = negbuild("split", "-w", work, "--min-per-class", 4, "--json").json
+    assert again["moves"] == []
+    assert {one["split"]: one["number"] for one in again["counts"] if one["class_name"] == "hotdog"} == {
+        "train": 6,
+        "valid": 4,
+        "test": 4,
+        "unseen": 4,
+    }
+    lock = json.loads((work / "dataset" / "negbuild.lock.json").read_text(encoding="utf-8"))
+    assert lock["min_per_class"] == 4
+    assert lock["topped_up"] == [
+        {"class_name": "0_na", "split": "test", "due": 3},
+        {"class_name": "0_na", "split": "valid", "due": 3},
+        {"class_name": "hotdog", "split": "test", "due": 2},
+        {"class_name": "hotdog", "split": "valid", "due": 2},
+    ]
+
+
+# --- held out by rule, and back
+
+
+def test_auto_holds_out_once_and_says_why(negbuild: Negbuild, work: Path, photo: Photo) -> None:
+    for number, name in enumerate(("car", "hotdogs_drawn")):
+        add(work, name, Role.UNKNOWN, [photo(seed) for seed in range(3000 + 10 * number, 3010 + 10 * number)])
+    assert negbuild("crawl", "-s", "noise", "-n", 12, "-w", work).code == 0
+    done = negbuild("split", "-w", work, "--unseen", "auto")
+    assert done.code == 0
+    assert [line for line in done.out.splitlines() if line.startswith("held out")] == [
+        "held out as near: hotdogs_drawn (shares the word hotdog with hotdog)"
+    ]
+    assert {name for name, role in remembered(work)[0].items() if role == "unseen"} == {"dog", "hotdogs_drawn"}
+    first = tree(work / "dataset")
+    assert negbuild("split", "-w", work, "--unseen", "auto").code == 0
+    assert tree(work / "dataset") == first
+    assert verify(work / "dataset").holds
+
+
+def test_a_category_that_is_seen_again_is_trained_on_and_that_is_said(negbuild: Negbuild, work: Path) -> None:
+    split(Workspace(work), work / "dataset", SplitOptions())
+    done = negbuild("split", "-w", work, "--seen", "dog")
+    assert done.code == 0
+    assert "moved out of the holdout into training's splits: 6 pictures\n" in done.out
+    assert "dog is no holdout any more: what was measured on it before does not hold any more\n" in done.out
+    assert remembered(work)[0]["dog"] == "unknown"
+    assert "unseen" not in set(remembered(work)[1].values())
+    assert verify(work / "dataset").holds
+
+
+# --- folds
+
+
+def test_every_negative_category_is_unseen_in_one_fold(negbuild: Negbuild, work: Path) -> None:
+    split(Workspace(work), work / "dataset", SplitOptions())
+    before = remembered(work)
+    done = negbuild("split", "-w", work, "--unseen-folds", 3)
+    assert (done.code, done.err) == (0, f"next: negbuild verify {work / 'folds' / 'fold1'}\n")
+    assert remembered(work) == before
+    trees = {name: read_manifest(work / "folds" / name) for name in ("fold1", "fold2", "fold3")}
+    unseen = {name: {row.category for row in rows_ if row.role == Role.UNSEEN} for name, rows_ in trees.items()}
+    assert sorted(name for names in unseen.values() for name in names) == ["dog", "salad", "street"]
+    assert all(len(names) == 1 for names in unseen.values())
+    stated = (work / "folds" / "folds.csv").read_text(encoding="utf-8").splitlines()
+    assert stated[0] == "fold,category,pictures,nearness"
+    assert {(f"fold{line.split(',')[0]}", line.split(",")[1]) for line in stated[1:]} == {
+        (name, category) for name, (category,) in unseen.items()
+    }
+    places: dict[str, set[str]] = {}
+    for rows_ in trees.values():
+        for row in rows_:
+            if row.split != Split.UNSEEN:
+                places.setdefault(row.sha256, set()).add(row.split)
+    assert {len(splits) for splits in places.values()} == {1}  # known pictures too
+    assert all(before[1][sha] in {*splits, "unseen"} for sha, splits in places.items())
+    assert all(verify(work / "folds" / name).holds for name in trees)
+    with refused(f"{work / 'folds'}: holds folds, each a dataset; run: negbuild verify {work / 'folds' / 'fold1'}"):
+        verify(work / "folds")
+
+
+def test_folds_are_the_same_every_time_and_pictures_that_come_later_move_none(work: Path, photo: Photo) -> None:
+    split_folds(Workspace(work), work / "folds", SplitOptions(), 2)
+    first = tree(work / "folds")
+    split_folds(Workspace(work), work / "folds", SplitOptions(), 2)
+    assert tree(work / "folds") == first
+    add(work, "hotdog", Role.KNOWN, [photo(seed) for seed in range(3000, 3005)])
+    add(work, "dog", Role.UNSEEN, [photo(seed) for seed in range(3005, 3015)])
+    add(work, "car", Role.UNKNOWN, [photo(seed) for seed in range(3015, 3035)])
+    split(Workspace(work), work / "dataset", SplitOptions())  # and a split between them
+    result = split_folds(Workspace(work), work / "folds", SplitOptions(seed=4), 2)
+    assert result.moves == []
+    pictures = {file for file in first if file.endswith(".jpg")}
+    assert pictures < tree(work / "folds").keys()
+    split_places = {row.sha256: row.split for row in read_manifest(work / "dataset") if row.role != Role.UNSEEN}
+    for name in ("fold1", "fold2"):
+        for row in read_manifest(work / "folds" / name):
+            if row.split != Split.UNSEEN and row.sha256 in split_places:
+                assert split_places[row.sha256] in {row.split, Split.UNSEEN}
+
+
+def test_folds_take_their_place_in_one_step_or_not_at_all(negbuild: Negbuild, work: Path) -> None:
+    split_folds(Workspace(work), work / "folds", SplitOptions(), 3)
+    before = (tree(work / "folds"), rows(work, "SELECT number, fold FROM folds ORDER BY 1, 2"))
+    lost = max((work / "images").glob("??/*.jpg"))
+    lost.write_bytes(lost.read_bytes()[:100])
+    shutil.rmtree(work / "cache", ignore_errors=True)
+    assert negbuild("split", "-w", work, "--unseen-folds", 2).code == 1
+    assert tree(work / "folds") == before[0]
+    assert not [path for path in work.iterdir() if path.name.startswith(".folds")]
+    (work / "folds" / "fold2" / "mine.txt").write_text("mine")
+    with refused(
+        f"{work / 'folds'}: holds files that negbuild did not write, such as fold2/mine.txt; choose another --out"
+    ):
+        split_folds(Workspace(work), work / "folds", SplitOptions(), 3)
+
+
+def test_sized_folds_are_sized_each(work: Path) -> None:
+    result = split_folds(Workspace(work), work / "folds", SplitOptions(wanted=sized("0.5x")), 3)
+    for number in (1, 2, 3):
+        assert len(used(work, f"folds/fold{number}")) == 7
+    assert [sum(one.omitted.values()) for one in result.results] == [
+        28 - len({row.sha256 for row in read_manifest(work / f"folds/fold{n}") if row.role != Role.KNOWN})
+        for n in (1, 2, 3)
+    ]
+    assert rows(work, "SELECT * FROM unused") == []
+
+
+# --- what cannot be
+
+_NO_NUMBER = "needs a number above 0 such as 300, or a multiple of the positives such as 1.5x"
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (
+            ["--negatives", "lots"],
+            "negatives lots: needs a number above 0 such as 300, or a multiple of the positives such as 1.5x",
+        ),
+        (
+            ["--negatives", ""],
+            "negatives : needs a number above 0 such as 300, or a multiple of the positives such as 1.5x",
+        ),
+        (
+            ["--negatives", "-5"],
+            "negatives -5: needs a number above 0 such as 300, or a multiple of the positives such as 1.5x",
+        ),
+        (["--negatives", "2"], "split: --negatives 2 leaves 2 negatives, train, valid and test need 3; ask for more"),
+        (["--cap", "1.5x"], "cap 1.5x: needs a number above 0 such as 200, or a part of the negatives such as 30%"),
+        (
+            ["--cap", "30%"],
+            "cap 30%: 2 negative categories cannot each stay within it; use --cap 50%, or "
+            'run: negbuild crawl --query "city street" -n 200',
+        ),
+        (
+            ["--min-per-class", "5"],
+            "hotdog: 14 independent pictures cannot put 5 into each of train, valid and test (copies and look-alikes "
+            "count once); add more, or lower --min-per-class",
+        ),
+        (["--unseen", "hotdog"], "category hotdog: is known, and only a negative category can be held out"),
+        (
+            ["--unseen", "salad", "--unseen", "street"],
+            "split: hotdog without negatives to train on, and a classifier trained on one class says yes to "
+            'everything; run: negbuild crawl --query "street food" -n 200',
+        ),
+        (
+            ["--unseen", "auto"],
+            "unseen auto: 2 negative categories in training cannot give 1 and keep 2, 1 more needed; "
+            'run: negbuild crawl --query "city street" -n 200',
+        ),
+        (["--seen", "salad"], "category salad: is not held out, training sees it already; leave --seen out"),
+        (["--seen", "cat"], "category cat: not in this workspace; negative categories: dog, salad, street"),
+        (
+            ["--seen", "dog", "--unseen", "auto"],
+            "category dog: cannot be held out and seen at once; leave --unseen or --seen out",
+        ),
+        (
+            ["--unseen-folds", "4"],
+            "unseen-folds 4: 3 negative categories cannot fill so many; use --unseen-folds 3, or "
+            'run: negbuild crawl --query "city street" -n 200',
+        ),
+        (
+            ["--unseen-folds", "2", "--unseen", "dog"],
+            "unseen-folds: holds every negative category out once; leave --unseen and --seen out",
+        ),
+    ],
+)
+def test_what_cannot_be_planned_is_one_line_and_changes_nothing(
+    negbuild: Negbuild, work: Path, options: list[str], line: str
+) -> None:
+    split(Workspace(work), work / "dataset", SplitOptions())
+    before = (remembered(work), everything(work), tree(work / "dataset"))
+    done = negbuild("split", "-w", work, *options)
+    assert (done.code, done.out, done.err) == (2, "", f"negbuild: {line}\n")
+    assert (remembered(work), everything(work), tree(work / "dataset")) == before
+
+
+def test_three_pictures_are_enough_for_a_class_and_two_are_not(
+    negbuild: Negbuild, tmp_path: Path, photo: Photo
+) -> None:
+    add(tmp_path / "work", "hotdog", Role.KNOWN, [photo(seed) for seed in range(2)])
+    add(tmp_path / "work", "salad", Role.UNKNOWN, [photo(seed) for seed in range(4, 14)])
+    done = negbuild("split", "-w", "work")
+    assert (done.code, done.err) == (
+        2,
+        "negbuild: hotdog: 2 independent pictures cannot fill train, valid and test (copies and look-alikes count "
+        "once); add more\n",
+    )
+    add(tmp_path / "work", "hotdog", Role.KNOWN, [photo(2)])
+    counts = negbuild("split", "-w", "work", "--json").json["counts"]
+    assert [one["number"] for one in counts if one["class_name"] == "hotdog"] == [1, 1, 1]

@@ -2,24 +2,28 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from negbuild import __version__, proof
-from negbuild.cards import two_stage_card
+from negbuild.advice import advise
+from negbuild.cards import folds_card, two_stage_card
+from negbuild.catalog import Catalog
 from negbuild.encoding import Look, encoder
-from negbuild.errors import VerificationFailed
+from negbuild.errors import UsageError, VerificationFailed
 from negbuild.fingerprint import VERSION
-from negbuild.imagefolder import Place, entries, places, write_records, write_tree
+from negbuild.imagefolder import Place, entries, places, weights_of, write_records, write_tree
 from negbuild.layouts import Layout, require_classes
-from negbuild.manifest import CERTIFICATE, LOCK, README, Row, write_json, write_text
+from negbuild.manifest import CERTIFICATE, FOLDS, LOCK, README, Row, csv_text, write_json, write_text
 from negbuild.model import Progress, Role, no_progress
 from negbuild.normalised import NormalisedPicture, NormalisedStore
-from negbuild.plan import Move, Omission
-from negbuild.planner import Planned, plan_workspace
+from negbuild.plan import Move, Omission, TopUp, Wanted
+from negbuild.planner import Planned, Request, plan_dataset, plan_folds, stock_in_use
 from negbuild.shares import Shares
 from negbuild.target import prepare_target, replacing
+from negbuild.unseen import HeldOut
 from negbuild.webdataset import write_shards
+from negbuild.weights import ClassWeight
 from negbuild.workspace import Workspace
 
 
@@ -27,7 +31,8 @@ from negbuild.workspace import Workspace
 class SplitOptions:
     """How to split: percent of train, valid and test, categories to hold out, seed, and how it all is written.
 
-    `copies` shares no bytes with the workspace; `shard_size` is how many samples a tar file holds at most.
+    Where `auto` stands among `unseen`, a rule chooses; `seen` are to be trained on again; `wanted` says how many there
+    should be. `copies` shares no bytes with the workspace; `shard_size` is how many samples a tar file holds at most.
     """
 
     ratio: Shares = (70, 15, 15)
@@ -37,6 +42,13 @@ class SplitOptions:
     layout: Layout = Layout.MULTICLASS
     copies: bool = False
     shard_size: int = 5000
+    seen: Sequence[str] = ()
+    wanted: Wanted = field(default_factory=Wanted)
+
+    @property
+    def request(self) -> Request:
+        """What of it the plan needs to know."""
+        return Request(self.ratio, self.seed, self.unseen, self.seen, self.wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,31 @@ class SplitResult:
     shards: dict[str, int] = field(default_factory=dict)
     unplaced: int = 0
     kept: int = 0
+    held_out: Sequence[HeldOut] = ()
+    seen: Sequence[str] = ()
+    topped_up: Sequence[TopUp] = ()
+    weights: Sequence[ClassWeight] = ()
+    advice: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A negative category, and the fold in which it is the unseen one; a line of folds.csv."""
+
+    fold: int
+    category: str
+    pictures: int
+    nearness: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoldsResult:
+    """What was written where: a dataset for each fold, where each category is unseen, and what moved in all of them."""
+
+    dataset: Path
+    folds: list[Fold]
+    results: list[SplitResult]
+    moves: list[Move]
 
 
 def split(workspace: Workspace, out: Path, options: SplitOptions, *, progress: Progress = no_progress) -> SplitResult:
@@ -87,18 +124,60 @@ def split(workspace: Workspace, out: Path, options: SplitOptions, *, progress: P
     """
     with workspace.writing() as catalog:
         prepare_target(out)
-        known = [name for name, role in catalog.categories().items() if role is Role.KNOWN]
-        require_classes(options.layout, known)
-        planned = plan_workspace(catalog, workspace.store, options.ratio, options.seed, options.unseen, progress)
-        laid = places(planned.held, planned.groups, planned.plan.splits)
-        store = NormalisedStore(workspace.cache / "normalised", options.look)
+        _require_classes(catalog, options)
+        planned = plan_dataset(catalog, workspace.store, options.request, progress)
         with replacing(out) as draft:
-            pictures = store.pictures((one.held.image for one in laid), workspace.store.read, progress)
-            trees = _Writing(laid, pictures, store, _settings(planned, options), options).write(draft)
-    first, *more = trees
-    placed = {row.sha256 for tree in trees for row in tree.rows}
+            result = _write(workspace, draft, planned, options, progress)
+    return replace(result, dataset=out, seen=options.seen)
+
+
+def split_folds(
+    workspace: Workspace, out: Path, options: SplitOptions, number: int, *, progress: Progress = no_progress
+) -> FoldsResult:
+    """Write a dataset for each of so many folds, `out`/fold1 and so on: every negative category is unseen in one.
+
+    The roles of the workspace stay. Raises as `split` does.
+    """
+    if options.unseen or options.seen:
+        raise UsageError("unseen-folds: holds every negative category out once; leave --unseen and --seen out")
+    with workspace.writing() as catalog:
+        prepare_target(out)
+        _require_classes(catalog, options)
+        planned = plan_folds(catalog, workspace.store, options.request, number, progress)
+        with replacing(out) as draft:
+            trees = {f"fold{fold}": plan for fold, plan in enumerate(planned.plans, 1)}
+            results = []
+            for tree, plan in trees.items():
+                (draft / tree).mkdir()
+                written = _write(workspace, draft / tree, plan, options, progress)
+                results.append(replace(written, dataset=out / tree))
+            folds = [
+                Fold(planned.folds[one.name], one.name, one.pictures, one.nearness.name.lower())
+                for one in planned.stocks
+                if one.name in planned.folds
+            ]
+            folds.sort(key=lambda one: (one.fold, one.category))
+            write_text(draft / FOLDS, csv_text(Fold, folds))
+            lock = {"negbuild": __version__, "layout": "folds", "seed": options.seed, "trees": list(trees)}
+            write_json(draft / LOCK, lock)
+            write_text(draft / README, folds_card(list(trees)))
+    return FoldsResult(out, folds, results, planned.moves)
+
+
+def _require_classes(catalog: Catalog, options: SplitOptions) -> None:
+    require_classes(options.layout, [name for name, role in catalog.categories().items() if role is Role.KNOWN])
+
+
+def _write(
+    workspace: Workspace, draft: Path, planned: Planned, options: SplitOptions, progress: Progress
+) -> SplitResult:
+    laid = places(planned.held, planned.groups, planned.plan.splits)
+    store = NormalisedStore(workspace.cache / "normalised", options.look)
+    pictures = store.pictures((one.held.image for one in laid), workspace.store.read, progress)
+    first, *more = _Writing(laid, pictures, store, _settings(planned, options), options).write(draft)
+    placed = {row.sha256 for tree in (first, *more) for row in tree.rows}
     return SplitResult(
-        dataset=out,
+        dataset=draft,
         counts=first.tree.counts,
         omitted=dict(Counter(planned.plan.omitted.values())),
         moves=planned.plan.moves,
@@ -110,6 +189,10 @@ def split(workspace: Workspace, out: Path, options: SplitOptions, *, progress: P
         else {},
         unplaced=len(pictures.keys() - placed),
         kept=sum(one.sha256 == sha256 for sha256, one in pictures.items() if sha256 in placed),
+        held_out=planned.held_out,
+        topped_up=planned.plan.topped_up,
+        weights=weights_of(first.rows),
+        advice=advise(stock_in_use(planned)),
     )
 
 
@@ -162,12 +245,17 @@ class _Writing:
 
 def _settings(planned: Planned, options: SplitOptions) -> dict[str, object]:
     categories = {held.category: held.role for held in planned.held.values()}
+    negatives, cap = options.wanted.size.negatives, options.wanted.size.cap
     return {
         "negbuild": __version__,
         "fingerprint": VERSION,
         "layout": options.layout,
         "ratio": list(options.ratio),
         "seed": options.seed,
+        "min_per_class": options.wanted.minimum,
+        "topped_up": [asdict(one) for one in planned.plan.topped_up],
+        "negatives": negatives.text if negatives else None,
+        "cap": cap.text if cap else None,
         "longer_side": options.look.longer_side,
         "jpeg_quality": options.look.quality,
         "originals": options.look.originals,

@@ -17,6 +17,7 @@ from negbuild.manifest import (
     CERTIFICATE,
     CLASS_INDICES,
     CLASSES,
+    FOLDS,
     LOCK,
     MANIFEST,
     README,
@@ -105,7 +106,7 @@ def verify(dataset: Path, *, progress: Progress = no_progress) -> VerifyResult:
 def _pair(dataset: Path, layout: str, trees: Sequence[str], progress: Progress) -> VerifyResult:
     """Verify the trees of a dataset that has several, and that they agree about splits."""
     problems = [f"{tree}: missing" for tree in trees if not (dataset / tree / MANIFEST).is_file()]
-    beside = sorted({path.name for path in dataset.iterdir()} - {*trees, LOCK, README})
+    beside = sorted({path.name for path in dataset.iterdir()} - {*trees, LOCK, README, FOLDS})
     problems += [f"{name}: does not belong here" for name in beside]
     whole = [tree for tree in trees if (dataset / tree / MANIFEST).is_file()]
     results = {tree: verify(dataset / tree, progress=progress) for tree in whole}
