@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from negbuild.errors import NegbuildError
     from negbuild.model import Candidate, Image, Role, Search, Skip, SkipReason, Split
     from negbuild.order import Order
+    from negbuild.parents import AugmentOptions
     from negbuild.source import Source, Takes, find_source, source_names
+    from negbuild.stages.augment import augment
     from negbuild.stages.crawl import crawl, preview, retry
     from negbuild.stages.dedup import dedup
     from negbuild.stages.evaluate import EvaluateOptions, evaluate
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AugmentOptions",
     "Candidate",
     "EvaluateOptions",
     "Image",
@@ -37,6 +40,7 @@ __all__ = [
     "SplitOptions",
     "Takes",
     "Workspace",
+    "augment",
     "crawl",
     "dedup",
     "evaluate",
@@ -54,6 +58,8 @@ _HOMES = {
     "model": ["Candidate", "Image", "Role", "Search", "Skip", "SkipReason", "Split"],
     "source": ["Source", "Takes", "find_source", "source_names"],
     "order": ["Order"],
+    "parents": ["AugmentOptions"],
+    "stages.augment": ["augment"],
     "stages.crawl": ["crawl", "preview", "retry"],
     "stages.dedup": ["dedup"],
     "stages.evaluate": ["EvaluateOptions", "evaluate"],

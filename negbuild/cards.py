@@ -1,46 +1,15 @@
-"""What a dataset says of itself: the card that Hugging Face reads, and who is to be named for each picture. Pure."""
+"""What a dataset says of itself: the card that Hugging Face reads. Pure."""
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from negbuild.layouts import CLASSES_TREE, GATE, POSITIVE_CLASS, Layout, class_indices
-from negbuild.manifest import ATTRIBUTION, CERTIFICATE, CLASS_INDICES, FOLDS, LOCK, MANIFEST, SHARD, Row, csv_text
+from negbuild.manifest import ATTRIBUTION, CERTIFICATE, CLASS_INDICES, FOLDS, LOCK, MANIFEST, SHARD, Row
 from negbuild.model import NEGATIVE_CLASS, UNKNOWN_LICENSE, Role, Split
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 _NAMES = {Split.VALID: "validation"}  # what Hugging Face calls it
-
-
-@dataclass(frozen=True, slots=True)
-class Credit:
-    """One line of ATTRIBUTION.csv: title, author, source, licence, and whether it was changed (CC BY 4.0, 3.a)."""
-
-    file: str
-    title: str
-    author: str
-    page: str
-    license: str
-    license_url: str
-    changes: str
-
-
-def credits_of(rows: Iterable[Row]) -> str:
-    """Name author and licence of each file, as CSV."""
-    return csv_text(
-        Credit,
-        (
-            Credit(row.file, row.title, row.author, row.page, row.license, row.license_url, _changes(row))
-            for row in rows
-        ),
-    )
-
-
-def _changes(row: Row) -> str:
-    if row.sha256 == row.file_sha256:
-        return "none"
-    return "augmented, resized, re-encoded" if row.parent else "resized, re-encoded"
 
 
 def card(rows: Sequence[Row], layout: Layout) -> str:

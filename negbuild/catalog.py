@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from negbuild.addresses import address_key, host_of
+from negbuild.children import Children
 from negbuild.database import Database, Layout
 from negbuild.errors import UsageError
 from negbuild.guards import Guarded, Guards
@@ -49,7 +50,7 @@ _origin = attrgetter(*_ORIGIN)
 _record = attrgetter(*(field.name for field in fields(Image)))
 
 
-class Catalog(Likeness, Guards, Placement):
+class Catalog(Likeness, Guards, Placement, Children):
     """The rows of a workspace; open it with `Workspace.reading` or `Workspace.writing`."""
 
     def __init__(self, path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from negbuild import __version__, terminal
+from negbuild.commands.augment import augment
 from negbuild.commands.crawl import add, crawl
 from negbuild.commands.dedup import dedup
 from negbuild.commands.evaluate import evaluate
@@ -59,7 +60,7 @@ def cli() -> None:
     """Build the other half of an image dataset: its negatives, and splits that tell the truth."""
 
 
-for command in (init, add, crawl, sources, status, dedup, split, verify, evaluate, report):
+for command in (init, add, crawl, sources, status, dedup, augment, split, verify, evaluate, report):
     cli.add_command(command)
 
 

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from negbuild.cards import card, credits_of
+from negbuild.attribution import Credit, credits_of
+from negbuild.cards import card
 from negbuild.errors import NegbuildError
 from negbuild.layouts import Layout, class_indices, class_names, holds
 from negbuild.manifest import (
@@ -25,9 +27,12 @@ from negbuild.manifest import (
     write_json,
     write_text,
 )
-from negbuild.model import NEGATIVE_CLASS, Held, Role, Split
+from negbuild.model import NEGATIVE_CLASS, Held, Image, Role, Split
 from negbuild.normalised import NormalisedPicture
 from negbuild.weights import ClassWeight, class_weights, weights_record
+
+if TYPE_CHECKING:
+    from negbuild.family import Child
 
 # Another file system, one without links or that forbids them, too many links to one file.
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
@@ -37,11 +42,23 @@ _TOGETHER = 64  # files that one thread writes before it takes others
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one image goes in the tree."""
+    """Where one image goes in the tree; or a child of it, which shares all but its pixels with it."""
 
     split: Split
     held: Held
     group: str
+    child: "Child | None" = None
+
+    @property
+    def image(self) -> Image:
+        """The bytes that go there."""
+        return self.child.image if self.child else self.held.image
+
+    @property
+    def stem(self) -> str:
+        """Name of the file, without its extension."""
+        copy = f"_aug{self.child.copy:03}" if self.child else ""
+        return f"{self.held.category}_{self.held.image.sha256[:12]}{copy}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +95,10 @@ def entries(laid: Sequence[Place], pictures: Mapping[str, NormalisedPicture], la
         if not holds(layout, place.split, held.role):
             continue
         name = NEGATIVE_CLASS if held.role.negative else classes[held.category]
-        entry = Entry(place, name, _key(place), pictures[held.image.sha256])
+        entry = Entry(place, name, place.stem, pictures[place.image.sha256])
         if found.setdefault((place.split, name, entry.key), entry) is not entry:
             raise NegbuildError(f"{tree_file(entry)}: two pictures share the first 48 bits of their SHA-256")
     return [entry for _, entry in sorted(found.items())]
-
-
-def _key(place: Place) -> str:
-    return f"{place.held.category}_{place.held.image.sha256[:12]}"
 
 
 def tree_file(entry: Entry) -> str:
@@ -128,23 +141,24 @@ def _put(picture: Path, file: str, *, copies: bool) -> None:
 def row_of(entry: Entry, file: str) -> Row:
     """Say all that is known of a picture that was written to `file`."""
     place, picture = entry.place, entry.picture
-    held, origin = place.held, place.held.origin
+    held, origin, child = place.held, place.held.origin, place.child
     return Row(
         file=file,
         split=place.split,
         class_name=entry.class_name,
         category=held.category,
         role=held.role,
-        sha256=held.image.sha256,
+        sha256=place.image.sha256,
         file_sha256=picture.sha256,
         group=place.group[:12],
-        parent="",
+        parent=child.parent if child else "",
+        background=(child.background or "") if child else "",
         width=picture.width,
         height=picture.height,
         source=origin.source,
         source_id="" if origin.url.startswith("file:") else origin.source_id,  # paths of a machine stay on it
         query=held.query,
-        seed="",
+        seed=str(child.seed) if child else "",
         page=origin.page,
         title=origin.title,
         author=origin.author,
@@ -167,5 +181,5 @@ def write_records(root: Path, rows: Sequence[Row], settings: Mapping[str, object
     write_json(root / CLASS_INDICES, indices)
     write_json(root / CLASS_WEIGHTS, weights_record(weights_of(rows)))
     write_json(root / LOCK, settings)
-    write_text(root / ATTRIBUTION, credits_of(rows))
+    write_text(root / ATTRIBUTION, csv_text(Credit, credits_of(rows)))
     write_text(root / README, card(rows, Layout(str(settings.get("layout", Layout.MULTICLASS)))))

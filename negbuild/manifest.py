@@ -35,7 +35,8 @@ class Row:
     """One line of manifest.csv: a file of the tree, and all that is known of its picture.
 
     `sha256` is that of the picture as it came, `file_sha256` that of the file; sizes are of the file, in pixels. An
-    augmented copy names its `parent` by the SHA-256 of that, and the `seed` it was drawn with; others have neither.
+    augmented copy names its `parent`, and the `background` it was pasted on, if any, by the SHA-256 of these, and the
+    `seed` that drew it; others have none of them.
     """
 
     file: str
@@ -47,6 +48,7 @@ class Row:
     file_sha256: str
     group: str
     parent: str
+    background: str
     width: int
     height: int
     source: str

@@ -79,6 +79,11 @@ def allows(license_: str, wanted: Sequence[str]) -> bool:
     return not named or any(name and _same(name, spdx["version"] if spdx else None, one) for one in named)
 
 
+def forbids_changes(license_: str) -> bool:
+    """Whether a licence says that no changed copies may be passed on; one that nobody stated says nothing."""
+    return bool(re.search(r"\bnd\b|no[- ]?deriv", license_.lower()))
+
+
 def _same(name: str, version: str | None, wanted: str) -> bool:
     spdx = _SPDX.fullmatch(wanted)
     return spdx is not None and spdx["name"] == name and spdx["version"] in {None, version}

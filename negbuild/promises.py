@@ -218,6 +218,9 @@ def children(one: Written) -> Iterator[str]:
             other = [name for name, of in _INHERITED.items() if of(row) != of(parent)]
             if other:
                 yield f"{row.file}: has another {', '.join(other)} than its parent {parent.file}"
+        ground = parents.get(row.background)
+        if row.background and (ground is None or (ground.split, ground.role) != (Split.TRAIN, Role.UNKNOWN)):
+            yield f"{row.file}: pasted on what is no negative of train"
 
 
 def has_children(rows: Sequence[Row]) -> bool:

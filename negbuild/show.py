@@ -107,11 +107,17 @@ def crawl_failure(result: "CrawlResult", subject: str, wanted: int | None) -> Ne
 def status_lines(result: "StatusResult") -> list[str]:
     """Say what a workspace holds."""
     skipped = sum(result.skips.values())
+    augmented = any(one.children for one in result.categories)
+    head = ("category", "role", "pictures", *(("augmented",) if augmented else ()), "copies", "from")
     rows = [
-        (one.name, str(one.role), f"{one.images:,}", f"{one.copies:,}", reasons(one.sources))
+        (
+            *(one.name, str(one.role), f"{one.images:,}"),
+            *((f"+{one.children:,}" if one.children else "-",) if augmented else ()),
+            *(f"{one.copies:,}", reasons(one.sources)),
+        )
         for one in result.categories
     ]
-    lines = table(("category", "role", "pictures", "copies", "from"), rows) if rows else ["no pictures yet"]
+    lines = table(head, rows) if rows else ["no pictures yet"]
     lines += ["", f"{result.candidates:,} candidates = {result.images:,} images + {skipped:,} skips"]
     if skipped:
         lines.append(f"skipped: {reasons(result.skips)}")
@@ -181,7 +187,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _cell(text: str, width: int) -> str:
-    return text.rjust(width) if text.replace(",", "").isdigit() or text == "-" else text.ljust(width)
+    return text.rjust(width) if text.replace(",", "").removeprefix("+").isdigit() or text == "-" else text.ljust(width)
 
 
 def counted(number: int, one: str, many: str = "") -> str:

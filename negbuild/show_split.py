@@ -9,6 +9,7 @@ from negbuild.show import certificate_line, counted, table
 from negbuild.show_trees import layout_lines, tree_lines
 
 if TYPE_CHECKING:  # the stages import numpy and Pillow, and `--help` needs neither
+    from negbuild.family import ChildCount
     from negbuild.plan import Move
     from negbuild.stages.split import FoldsResult, SplitCount, SplitResult
 
@@ -25,7 +26,7 @@ def split_lines(result: "SplitResult") -> list[str]:
         lines.append(f"{category} is no holdout any more: what was measured on it before does not hold any more")
     for one in result.topped_up:
         lines.append(f"topped up: {one.class_name} in {one.split}, where the ratio is due {one.due}")
-    lines += layout_lines(result)
+    lines += [*_child_lines(result.children), *layout_lines(result)]
     if not any(count.split == Split.UNSEEN for count in result.counts):
         lines.append("no unseen category: nothing measures what the classifier does with things it never saw")
     lines += [f"advice: {line}" for line in result.advice]
@@ -59,6 +60,25 @@ def _moved(moves: Sequence["Move"]) -> list[str]:
     lines = [f"moved out of the holdout into training's splits: {counted(back, 'picture')}"] if back else []
     stricter = len(moves) - back
     return [*lines, f"moved to a stricter split: {counted(stricter, 'picture')}"] if stricter else lines
+
+
+def _child_lines(children: "ChildCount") -> list[str]:
+    lines = [
+        f"{one.category}: {counted(one.originals, 'original')} in train, {one.originals + one.children:,} with copies"
+        for one in children.families
+    ]
+    if children.apart:
+        lines.append(
+            f"augmented copies left out: {children.apart:,}, what they were made from is not in train any more"
+        )
+    if children.alike:
+        lines.append(f"augmented copies left out: {children.alike:,}, too like a picture of another split")
+    if children.smaller:
+        lines.append(
+            f"{counted(children.smaller, 'augmented copy is', 'augmented copies are')} smaller than the originals; "
+            "run: negbuild augment --undo, and again with the --size of the split"
+        )
+    return lines
 
 
 def _weight_lines(result: "SplitResult") -> list[str]:

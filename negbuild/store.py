@@ -10,7 +10,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -124,6 +124,12 @@ class Store:
                 except FileNotFoundError:  # at most once for each of the 256 folders
                     place.parent.mkdir(exist_ok=True)
                     received.replace(place)
+
+    def withdraw(self, images: Iterable[Image]) -> None:
+        """Take images from their places, before their rows go; `recover` puts back those whose rows stayed."""
+        for image in images:
+            with suppress(FileNotFoundError):
+                self.path(image).replace(self._incoming / self._name(image))
 
     def recover(self, find: Callable[[str], Image | None]) -> None:
         """Finish what an earlier run left: publish what has a row (found by SHA-256), remove what has none."""

@@ -92,7 +92,7 @@ class Workspace:
             catalog = Catalog(self.root / CATALOG)
             try:
                 self.store.make()
-                self.store.recover(catalog.find)
+                self.store.recover(catalog.stored)
                 yield catalog
             finally:
                 catalog.close()

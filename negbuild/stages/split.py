@@ -11,8 +11,19 @@ from negbuild.cards import folds_card, two_stage_card
 from negbuild.catalog import Catalog
 from negbuild.encoding import Look, encoder
 from negbuild.errors import UsageError, VerificationFailed
+from negbuild.family import Child, ChildCount, count_children, leaking, with_children
 from negbuild.fingerprint import VERSION
-from negbuild.imagefolder import Place, entries, places, weights_of, write_records, write_tree
+from negbuild.imagefolder import (
+    Entry,
+    Place,
+    entries,
+    places,
+    row_of,
+    tree_file,
+    weights_of,
+    write_records,
+    write_tree,
+)
 from negbuild.layouts import Layout, require_classes
 from negbuild.manifest import CERTIFICATE, FOLDS, LOCK, README, Row, csv_text, write_json, write_text
 from negbuild.model import Progress, Role, no_progress
@@ -94,6 +105,7 @@ class SplitResult:
     topped_up: Sequence[TopUp] = ()
     weights: Sequence[ClassWeight] = ()
     advice: Sequence[str] = ()
+    children: ChildCount = field(default_factory=ChildCount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +139,7 @@ def split(workspace: Workspace, out: Path, options: SplitOptions, *, progress: P
         _require_classes(catalog, options)
         planned = plan_dataset(catalog, workspace.store, options.request, progress)
         with replacing(out) as draft:
-            result = _write(workspace, draft, planned, options, progress)
+            result = _write(workspace, draft, _Laid(planned, catalog.children()), options, progress)
     return replace(result, dataset=out, seen=options.seen)
 
 
@@ -146,10 +158,10 @@ def split_folds(
         planned = plan_folds(catalog, workspace.store, options.request, number, progress)
         with replacing(out) as draft:
             trees = {f"fold{fold}": plan for fold, plan in enumerate(planned.plans, 1)}
-            results = []
+            results, children = [], catalog.children()
             for tree, plan in trees.items():
                 (draft / tree).mkdir()
-                written = _write(workspace, draft / tree, plan, options, progress)
+                written = _write(workspace, draft / tree, _Laid(plan, children), options, progress)
                 results.append(replace(written, dataset=out / tree))
             folds = [
                 Fold(planned.folds[one.name], one.name, one.pictures, one.nearness.name.lower())
@@ -168,13 +180,21 @@ def _require_classes(catalog: Catalog, options: SplitOptions) -> None:
     require_classes(options.layout, [name for name, role in catalog.categories().items() if role is Role.KNOWN])
 
 
-def _write(
-    workspace: Workspace, draft: Path, planned: Planned, options: SplitOptions, progress: Progress
-) -> SplitResult:
-    laid = places(planned.held, planned.groups, planned.plan.splits)
+class _Laid:
+    """A plan laid out, with the children that may stand in it; the others are `apart`."""
+
+    def __init__(self, planned: Planned, children: Sequence[Child]) -> None:
+        self.planned = planned
+        originals = places(planned.held, planned.groups, planned.plan.splits)
+        self.places = with_children(originals, children)
+        self.apart = len(children) - (len(self.places) - len(originals))
+
+
+def _write(workspace: Workspace, draft: Path, laid: _Laid, options: SplitOptions, progress: Progress) -> SplitResult:
+    planned = laid.planned
     store = NormalisedStore(workspace.cache / "normalised", options.look)
-    pictures = store.pictures((one.held.image for one in laid), workspace.store.read, progress)
-    first, *more = _Writing(laid, pictures, store, _settings(planned, options), options).write(draft)
+    pictures = store.pictures((one.image for one in laid.places), workspace.store.read, progress)
+    first, *more = _Writing(laid.places, pictures, store, _settings(planned, options), options).write(draft)
     placed = {row.sha256 for tree in (first, *more) for row in tree.rows}
     return SplitResult(
         dataset=draft,
@@ -193,6 +213,7 @@ def _write(
         topped_up=planned.plan.topped_up,
         weights=weights_of(first.rows),
         advice=advise(stock_in_use(planned)),
+        children=count_children(first.rows, apart=laid.apart, alike=first.alike),
     )
 
 
@@ -200,6 +221,7 @@ def _write(
 class _Written:
     tree: Tree
     rows: list[Row]
+    alike: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +245,8 @@ class _Writing:
 
     def _tree(self, root: Path, layout: Layout) -> _Written:
         root.mkdir(exist_ok=True)
-        chosen = entries(self.laid, self.pictures, layout)
+        wanted = entries(self.laid, self.pictures, layout)
+        chosen = self._without_leaks(wanted)
         if layout is Layout.WEBDATASET:
             rows = write_shards(root, chosen, self.options.seed, self.options.shard_size)
         else:
@@ -239,8 +262,18 @@ class _Writing:
         write_json(root / CERTIFICATE, asdict(certificate))
         counts = Counter((row.split, row.class_name, row.role) for row in rows)
         return _Written(
-            Tree(layout, [SplitCount(*key, number) for key, number in sorted(counts.items())], certificate), rows
+            Tree(layout, [SplitCount(*key, number) for key, number in sorted(counts.items())], certificate),
+            rows,
+            len(wanted) - len(chosen),
         )
+
+    def _without_leaks(self, wanted: list[Entry]) -> list[Entry]:
+        """Leave out the children that came out like a picture of another split."""
+        if not any(entry.place.child for entry in wanted):
+            return wanted
+        rows = [row_of(entry, tree_file(entry)) for entry in wanted]
+        leaks = {row.file for row in leaking(rows, self.store.certificate(rows, self.pictures))}
+        return [entry for entry in wanted if tree_file(entry) not in leaks]
 
 
 def _settings(planned: Planned, options: SplitOptions) -> dict[str, object]:

@@ -10,13 +10,14 @@ from negbuild.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class CategoryCount:
-    """One category: its role, its images by the source that brought them, and its copies that are not in use."""
+    """One category: its role, its images by the source that brought them, its unused copies, its children."""
 
     name: str
     role: Role
     images: int
     copies: int
     sources: dict[str, int]
+    children: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ def status(workspace: Workspace) -> StatusResult:
         counts, held = catalog.counts(), catalog.images()
         dropped = Counter(held[drop.sha256].category for drop in catalog.drops())
         splits = Counter(catalog.assignments().values())
+        children = Counter(held[child.parent].category for child in catalog.children())
         roles = catalog.categories()
         pending = catalog.pending_count()
         guards, guarded = catalog.guard_places(), len(catalog.guarded())
@@ -61,7 +63,7 @@ def status(workspace: Workspace) -> StatusResult:
         images=len(held),
         skips=dict(skips.most_common()),
         categories=[
-            CategoryCount(name, role, sources[name].total(), dropped[name], dict(sources[name]))
+            CategoryCount(name, role, sources[name].total(), dropped[name], dict(sources[name]), children[name])
             for name, role in sorted(roles.items(), key=lambda entry: (list(Role).index(entry[1]), entry[0]))
         ],
         splits={split: splits[split] for split in Split if splits[split]},
