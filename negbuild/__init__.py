@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from negbuild.stages.crawl import crawl, preview, retry
     from negbuild.stages.dedup import dedup
     from negbuild.stages.evaluate import EvaluateOptions, evaluate
+    from negbuild.stages.pairs import pairs
     from negbuild.stages.split import SplitOptions, split
     from negbuild.stages.status import status
     from negbuild.stages.verify import verify
@@ -45,6 +46,7 @@ __all__ = [
     "dedup",
     "evaluate",
     "find_source",
+    "pairs",
     "preview",
     "retry",
     "source_names",
@@ -63,6 +65,7 @@ _HOMES = {
     "stages.crawl": ["crawl", "preview", "retry"],
     "stages.dedup": ["dedup"],
     "stages.evaluate": ["EvaluateOptions", "evaluate"],
+    "stages.pairs": ["pairs"],
     "stages.split": ["SplitOptions", "split"],
     "stages.status": ["status"],
     "stages.verify": ["verify"],

@@ -15,6 +15,7 @@ from negbuild.commands.crawl import add, crawl
 from negbuild.commands.dedup import dedup
 from negbuild.commands.evaluate import evaluate
 from negbuild.commands.init import init
+from negbuild.commands.pairs import pairs
 from negbuild.commands.report import report
 from negbuild.commands.sources import sources
 from negbuild.commands.split import split
@@ -60,7 +61,7 @@ def cli() -> None:
     """Build the other half of an image dataset: its negatives, and splits that tell the truth."""
 
 
-for command in (init, add, crawl, sources, status, dedup, augment, split, verify, evaluate, report):
+for command in (init, add, crawl, sources, status, dedup, augment, split, verify, evaluate, pairs, report):
     cli.add_command(command)
 
 

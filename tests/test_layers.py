@@ -55,6 +55,7 @@ PURE = [
         "names",
         "neighbours",
         "openset",
+        "pairing",
         "paste",
         "picture",
         "pipeline",
