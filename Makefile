@@ -4,7 +4,8 @@ BIN := .venv/bin
 
 BENCH := .venv-bench/bin
 
-.PHONY: demo test test-servers test-frameworks lint docs source test-source dist bench-crawl bench-twins bench-join bench-verify bench-split clean
+.PHONY: demo test test-servers test-frameworks lint docs source test-source dist bench-crawl bench-twins bench-join bench-verify bench-split sheets \ clean
+	bench-augment clean
 
 demo: .venv/demo.stamp  ## The whole way on bundled photographs, without key or network
 	$(BIN)/negbuild demo
@@ -36,6 +37,9 @@ test-source: .venv/dev.stamp ## The tests of one source: make test-source NAME=m
 	$(BIN)/pytest -q tests/sources/test_$(NAME).py
 	$(BIN)/pytest -q tests/sources/test_contract.py -k "$(NAME)"
 
+sheets: .venv/dev.stamp ## Draw the contact sheets of the presets of `augment` anew
+	$(BIN)/python tests/sheets.py
+
 dist: .venv/dev.stamp   ## Build the sdist, and the wheel from it
 	$(BIN)/python -m build
 
@@ -44,6 +48,9 @@ bench-crawl: .venv/dev.stamp .venv-bench/peers.stamp  ## Speed beside img2datase
 
 bench-twins: .venv/dev.stamp .venv-bench-twins/peers.stamp  ## Copies found and false pairs beside three peers; ARGS="FOLDER", ARGS="--only whole"
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench/twins.py --peers .venv-bench-twins/bin/python $(ARGS)
+
+bench-augment: .venv/dev.stamp  ## Copies a second beside a bare loop of albumentations; ARGS="--pictures 400"
+	$(BIN)/python tests/bench/augment.py $(ARGS)
 
 bench-join: .venv/dev.stamp  ## The join of fingerprints beside faiss
 	$(BIN)/python tests/bench/join.py $(ARGS)
