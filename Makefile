@@ -4,8 +4,8 @@ BIN := .venv/bin
 
 BENCH := .venv-bench/bin
 
-.PHONY: demo test test-servers test-frameworks lint docs source test-source dist bench-crawl bench-twins bench-join bench-verify bench-split sheets \ clean
-	bench-augment clean
+.PHONY: demo test test-servers test-frameworks lint docs sheets source test-source dist clean \
+	bench-crawl bench-twins bench-join bench-verify bench-split bench-augment
 
 demo: .venv/demo.stamp  ## The whole way on bundled photographs, without key or network
 	$(BIN)/negbuild demo

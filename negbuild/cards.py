@@ -50,7 +50,7 @@ the others (`{FOLDS}` says which), and every other picture is in the same split 
 itself, and report the mean and the range of what was rejected of the unseen: one number for categories that were never
 seen, whichever they are.
 
-`negbuild verify fold1` checks the first of them, and so on.
+`negbuild verify .` checks them all, `negbuild verify fold1` one of them.
 """
 
 

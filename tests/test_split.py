@@ -707,7 +707,7 @@ def test_every_negative_category_is_unseen_in_one_fold(negbuild: Negbuild, work:
     split(Workspace(work), work / "dataset", SplitOptions())
     before = remembered(work)
     done = negbuild("split", "-w", work, "--unseen-folds", 3)
-    assert (done.code, done.err) == (0, f"next: negbuild verify {work / 'folds' / 'fold1'}\n")
+    assert (done.code, done.err) == (0, f"next: negbuild verify {work / 'folds'}\n")
     assert remembered(work) == before
     trees = {name: read_manifest(work / "folds" / name) for name in ("fold1", "fold2", "fold3")}
     unseen = {name: {row.category for row in rows_ if row.role == Role.UNSEEN} for name, rows_ in trees.items()}
@@ -726,8 +726,10 @@ def test_every_negative_category_is_unseen_in_one_fold(negbuild: Negbuild, work:
     assert {len(splits) for splits in places.values()} == {1}  # known pictures too
     assert all(before[1][sha] in {*splits, "unseen"} for sha, splits in places.items())
     assert all(verify(work / "folds" / name).holds for name in trees)
-    with refused(f"{work / 'folds'}: holds folds, each a dataset; run: negbuild verify {work / 'folds' / 'fold1'}"):
-        verify(work / "folds")
+    whole = verify(work / "folds")
+    assert (whole.holds, list(whole.trees)) == (True, ["fold1", "fold2", "fold3"])
+    (work / "folds" / "fold2" / "test" / "stray.jpg").write_bytes(b"")
+    assert not verify(work / "folds").holds
 
 
 def test_folds_are_the_same_every_time_and_pictures_that_come_later_move_none(work: Path, photo: Photo) -> None:

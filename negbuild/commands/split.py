@@ -120,7 +120,7 @@ def split(
         out = workspace.root / "folds" if out is None else out
         with terminal.progress_bar(f"writing {out}") as progress:
             folds = stage.split_folds(workspace, out, how, unseen_folds, progress=progress)
-        then = shlex.join(["negbuild", "verify", str(folds.dataset / "fold1")])
+        then = shlex.join(["negbuild", "verify", str(folds.dataset)])
         terminal.show(folds, show_split.folds_lines(folds), as_json=as_json, then=then)
         return
     out = workspace.root / "dataset" if out is None else out
