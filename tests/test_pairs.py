@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from negbuild.imagefolder import read_manifest
+from negbuild.manifest import read_manifest
 from negbuild.model import Fingerprint
 from negbuild.pairing import NEAREST, Draw, Subject, draw_triplets, pairs_of
 

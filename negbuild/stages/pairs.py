@@ -10,7 +10,7 @@ from pathlib import Path
 
 from negbuild.errors import UsageError
 from negbuild.fingerprint import Grids, fingerprints, grids
-from negbuild.imagefolder import MANIFEST, read_manifest
+from negbuild.manifest import MANIFEST, read_manifest
 from negbuild.model import Fingerprint, Progress, Role, Skip, Split, no_progress
 from negbuild.pairing import Draw, PairRow, Subject, Triplet, draw_triplets, pairs_of
 from negbuild.parents import usable
