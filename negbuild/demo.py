@@ -18,6 +18,7 @@ COMMANDS: list[list[str]] = [
     ["status"],
     ["split"],
     ["verify", "dataset"],
+    ["report"],
 ]
 
 NEXT = """\
