@@ -110,6 +110,13 @@ def test_what_tells_the_classes_apart_without_looking_is_named(
     assert "width alone tells 0_na from hotdog 100% of the time: chance is 50%" in read(tmp_path).sections["dataset"]
 
 
+def test_of_two_stages_the_gate_is_shown(project: Negbuild, photos: Path, tmp_path: Path) -> None:
+    assert project("add", photos / "dog", "--category", "cat", "--role", "known").code == 0  # one more to tell apart
+    assert project("split", "--layout", "two-stage").code == project("report").code == 0
+    assert "gate : 31 originals" in read(tmp_path).sections["dataset"]
+    assert "No dataset is written" not in read(tmp_path).sections["next"]
+
+
 def test_the_page_asks_nobody_for_anything(project: Negbuild, tmp_path: Path) -> None:
     assert project("report").code == 0
     page = read(tmp_path)

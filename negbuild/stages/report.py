@@ -13,6 +13,7 @@ from negbuild.exhibits import Exhibits, shortened, web_address
 from negbuild.findings import Bar, Credit, Facts, Findings, Part, Written, by_split, next_steps, sample
 from negbuild.fingerprint import VERSION
 from negbuild.inventory import read_evidence
+from negbuild.layouts import GATE
 from negbuild.manifest import CERTIFICATE, MANIFEST, Row, read_manifest
 from negbuild.model import UNKNOWN_LICENSE, Count, Drop, Held, Pair, Progress, Role, Split, no_progress
 from negbuild.pages import report_page
@@ -95,6 +96,7 @@ def _findings(name: str, dataset: Path, seen: _Seen, exhibits: Exhibits) -> Find
     aside = {drop.sha256 for drop in seen.drops}
     used = {sha256: held for sha256, held in seen.held.items() if sha256 not in aside}
     roles = Counter(held.role for held in used.values())
+    dataset = dataset if (dataset / MANIFEST).is_file() else dataset / GATE  # of two stages, the one with all pictures
     rows = _rows(dataset)
     written = _written(dataset, rows) if rows else None
     credits_ = [_credit(held) for held in seen.held.values() if _owed(held)]
