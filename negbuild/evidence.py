@@ -35,42 +35,13 @@ _BLOCK = 2**20  # bytes that are decoded at once: after each block a thread wait
 _SAMPLES = 64  # pixels of a side that mean colours are taken from
 
 # Luminance quantisation of ITU-T T.81, table K.1, sorted: libjpeg scales it for each quality.
-_LUMINANCE = np.sort(
-    [
-        *(
-            16,
-            11,
-            10,
-            16,
-            24,
-            40,
-            51,
-            61,
-            12,
-            12,
-            14,
-            19,
-            26,
-            58,
-            60,
-            55,
-            14,
-            13,
-            16,
-            24,
-            40,
-            57,
-            69,
-            56,
-            14,
-            17,
-            22,
-            29,
-        ),
-        *(51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121),
-        *(120, 101, 72, 92, 95, 98, 112, 100, 103, 99),
-    ]
+_STEPS = (
+    "16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 "
+    "14 13 16 24 40 57 69 56 14 17 22 29 51 87 80 62 "
+    "18 22 37 56 68 109 103 77 24 35 55 64 81 104 113 92 "
+    "49 64 78 87 103 121 120 101 72 92 95 98 112 100 103 99"
 )
+_LUMINANCE = np.sort([int(step) for step in _STEPS.split()])
 
 
 @dataclass(frozen=True, slots=True)
