@@ -107,7 +107,7 @@ def _keras_flow(tree: Tree, split: str) -> Reading:
 
 def _timm(tree: Tree, split: str) -> Reading:
     labels = {file: _folder(inner) for file, inner in _below(tree, split) if _suffix(file) in _TIMM}
-    classes = sorted(set(labels.values()), key=natural_key)
+    classes = sorted(sorted(set(labels.values())), key=natural_key)
     equal = [f"{one} and {other}" for one, other in pairwise(classes) if natural_key(one) == natural_key(other)]
     fault = f"no order of {', '.join(equal)}, which are equal to it" if equal else ""
     return Reading(_numbered(classes), labels, fault)

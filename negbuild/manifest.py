@@ -110,7 +110,8 @@ def written_files(root: Path) -> set[str]:
     """
     lock = json.loads((root / LOCK).read_text(encoding="utf-8"))
     if trees := [str(tree) for tree in lock.get("trees", [])] if isinstance(lock, dict) else []:
-        return {LOCK, README, FOLDS} | {f"{tree}/{file}" for tree in trees for file in written_files(root / tree)}
+        beside = {LOCK, README} | ({FOLDS} if (root / FOLDS).is_file() else set())
+        return beside | {f"{tree}/{file}" for tree in trees for file in written_files(root / tree)}
     files = (row.file for row in read_manifest(root))
     return {*RECORDS, *(name if name.endswith(SHARD) else file for file in files if (name := file.split("/")[0]))}
 

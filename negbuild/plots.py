@@ -35,6 +35,7 @@ _ENOUGH_FOR_LOG = 200  # pictures: two decades and more to show
 _DARK = 0.55  # share from which a cell is so dark that white is read better on it
 _MOST_NUMBERS = 24  # classes whose counts can be written into the cells
 _DATED = {"png": "Software", "svg": "Date"}  # what would change the bytes of each kind
+_LONGEST_NAME = 40  # characters that a panel has room for
 _STYLE: Any = {  # matplotlib types these names as literals
     "axes.edgecolor": _PALE,
     "axes.labelcolor": _INK,
@@ -123,14 +124,21 @@ def _curves(figure: "Figure", judged: Sequence[Judged], *, whole: bool) -> None:
     name = "OSCR" if whole else "ROC"
     if len(judged) == 1:
         lines = [_line(judged[0], role, str(role), _ROLES[role], _ROLE_DASHES[role], whole=whole) for role in roles]
-        panels = [(f"{judged[0][0].name}: {name}, known against negatives", "negatives", lines)]
+        panels = [(f"{_short(judged[0][0].name)}: {name}, known against negatives", "negatives", lines)]
     else:
         panels = [
             (
                 f"{name}: known against {role}",
                 f"{role} pictures",
                 [
-                    _line(one, role, one[0].name, _ARMS[place % len(_ARMS)], _DASHES[place % len(_DASHES)], whole=whole)
+                    _line(
+                        one,
+                        role,
+                        _short(one[0].name),
+                        _ARMS[place % len(_ARMS)],
+                        _DASHES[place % len(_DASHES)],
+                        whole=whole,
+                    )
                     for place, one in enumerate(judged)
                 ],
             )
@@ -239,7 +247,7 @@ def _histograms(figure: "Figure", one: Judged) -> None:
     strips[-1].set_xlabel(f"highest score of a known class; taken for known from {arm.threshold.value:.4g} on")
     if arm.band and arm.band.lower < arm.band.upper:
         strips[-1].set_xlabel(f"{strips[-1].get_xlabel()}; grey: can't say")
-    figure.suptitle(f"{arm.name}: scores", x=0.01, ha="left", fontsize=11, fontweight="bold")
+    figure.suptitle(f"{_short(arm.name)}: scores", x=0.01, ha="left", fontsize=11, fontweight="bold")
     figure.supylabel("share of pictures", fontsize=9)
 
 
@@ -265,8 +273,13 @@ def _confusion(figure: "Figure", arm: Arm) -> None:
     axes.set_yticks(np.arange(len(rows) - 1) + 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=1.5)
     axes.tick_params(which="minor", length=0)
-    axes.set_title(f"{arm.name}: answers at {arm.threshold.value:.4g}")
+    axes.set_title(f"{_short(arm.name)}: answers at {arm.threshold.value:.4g}")
     if len(columns) <= _MOST_NUMBERS:
         for (row, column), count in np.ndenumerate(counts):
             ink = "white" if shares[row, column] > _DARK else _INK
             axes.text(column, row, f"{count:,}", ha="center", va="center", color=ink)
+
+
+def _short(name: str) -> str:
+    """Cut the start off a long name: arms of one name are told apart by their paths, which differ in the end."""
+    return name if len(name) <= _LONGEST_NAME else "…" + name[1 - _LONGEST_NAME :]

@@ -88,7 +88,7 @@ def predict(dataset: Path, predictions: Path) -> None:
 def test_every_example_of_the_help_runs(
     negbuild: Callable[..., Any], services: dict[str, str], photo: Callable[..., bytes], tmp_path: Path
 ) -> None:
-    for folder, first in (("photos", 10_000), ("dogs", 20_000)):
+    for folder, first in (("photos", 10_000), ("dogs", 20_000), ("testset", 30_000)):
         (tmp_path / folder).mkdir()
         for number in range(12):
             (tmp_path / folder / f"{number}.jpg").write_bytes(photo(first + number))

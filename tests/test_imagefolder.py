@@ -301,6 +301,7 @@ def test_file_names_say_category_and_picture_and_nothing_a_loader_trips_over(dat
     assert beside == {
         "manifest.csv",
         "class_indices.json",
+        "class_weights.json",
         "classes.txt",
         "certificate.json",
         "ATTRIBUTION.csv",

@@ -71,7 +71,7 @@ def dedup(
       negbuild dedup
       negbuild dedup --list
       negbuild dedup photos
-      negbuild dedup --against photos
+      negbuild dedup --against testset
     """
     if algorithm is None and (hash_size is not None or distance is not None):
         raise click.UsageError("--hash-size and --distance are those of a --hash; name it")
