@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 BENCH := .venv-bench/bin
 
-.PHONY: demo test test-servers test-frameworks lint docs sheets source test-source dist clean \
+.PHONY: demo test test-servers test-browser test-frameworks lint docs sheets review-picture source test-source dist clean \
 	bench-crawl bench-twins bench-join bench-verify bench-split bench-augment
 
 demo: .venv/demo.stamp  ## The whole way on bundled photographs, without key or network
@@ -20,6 +20,14 @@ test-servers: .venv/dev.stamp  ## Crawls of a real MediaWiki and a real searx; a
 test-frameworks: .venv-frameworks/ready.stamp  ## The loaders of PyTorch, Keras, timm and Hugging Face; losses; training
 	.venv-frameworks/bin/pytest -q tests/frameworks
 	KERAS_BACKEND=torch .venv-frameworks/bin/pytest -q tests/frameworks/test_losses.py tests/frameworks/test_accuracy.py
+
+test-browser: .venv/dev.stamp  ## The pages in a real Chromium; apt-get installs it, as root; pictures of them in .screenshots
+	tests/browser/install.sh
+	$(BIN)/pytest -q -n 0 tests/browser
+
+review-picture: .venv/dev.stamp  ## Take docs/review.png anew, of the demo's pictures
+	tests/browser/install.sh
+	$(BIN)/python tests/browser/picture.py docs/review.png
 
 lint: .venv/dev.stamp   ## Style, types, and pages that agree with the code
 	$(BIN)/ruff check .
@@ -102,4 +110,4 @@ bench-split: .venv/dev.stamp .venv-bench-split/peers.stamp  ## Writing a dataset
 	touch $@
 
 clean:
-	rm -rf .venv .venv-* .bench .servers build dist negbuild-demo ./*.egg-info
+	rm -rf .venv .venv-* .bench .screenshots .servers build dist negbuild-demo ./*.egg-info

@@ -32,6 +32,7 @@ from negbuild.model import (
 from negbuild.placement import Placement
 from negbuild.provenance import Sighting
 from negbuild.schema import MIGRATIONS
+from negbuild.verdicts import Verdicts
 
 PENDING_PAGE = 256
 """Rows of candidates not tried yet that are read at once."""
@@ -45,12 +46,22 @@ _EARLIER = (
     'SELECT {here}, sha256, etag, last_modified, reason, detail, "limit", retry_at FROM candidates WHERE {that} '
     "ORDER BY {first} LIMIT 1"
 )
+_UNIQUE = (
+    "WITH last AS (SELECT * FROM verdicts WHERE id IN (SELECT max(id) FROM verdicts GROUP BY sha256)) "
+    "SELECT count(*) FROM candidates AS c LEFT JOIN last USING (sha256) "
+    "WHERE c.source = ? AND c.query = ? AND c.category = coalesce(?, c.category) AND c.reason IS NULL "
+    "AND coalesce(verdict, '') NOT IN ('drop', 'duplicate') "
+    "AND (coalesce(verdict, '') <> 'move' OR last.category = c.category) "
+    "AND c.sha256 NOT IN (SELECT newer FROM pairs WHERE twins "
+    "AND older NOT IN (SELECT sha256 FROM last WHERE verdict = 'duplicate')) "
+    "AND c.sha256 NOT IN (SELECT sha256 FROM guarded)"
+)
 _DONE = "DELETE FROM pending WHERE source = ? AND source_id = ? AND category = ?"
 _origin = attrgetter(*_ORIGIN)
 _record = attrgetter(*(field.name for field in fields(Image)))
 
 
-class Catalog(Likeness, Guards, Placement, Children):
+class Catalog(Likeness, Guards, Placement, Children, Verdicts):
     """The rows of a workspace; open it with `Workspace.reading` or `Workspace.writing`."""
 
     def __init__(self, path: Path) -> None:
@@ -158,13 +169,11 @@ class Catalog(Likeness, Guards, Placement, Children):
         )
 
     def unique_count(self, source: str, query: str, category: str | None) -> int:
-        """Images that one crawl brought (for one category, or all) and that twin no earlier one and no guard."""
-        return self._file.value(
-            "SELECT count(*) FROM candidates WHERE source = ? AND query = ? AND category = coalesce(?, category) "
-            "AND reason IS NULL AND sha256 NOT IN (SELECT newer FROM pairs WHERE twins) "
-            "AND sha256 NOT IN (SELECT sha256 FROM guarded)",
-            *(source, query, category),
-        )
+        """Images that one crawl brought (for one category, or all) and that twin no earlier one and no guard.
+
+        What a person dropped, called a duplicate or moved to another category does not count.
+        """
+        return self._file.value(_UNIQUE, source, query, category)
 
     def skip_reasons(self, source: str, query: str, category: str | None) -> dict[SkipReason, int]:
         """Skips of one crawl (for one category, or all) by reason, the most frequent first."""
@@ -187,7 +196,8 @@ class Catalog(Likeness, Guards, Placement, Children):
     def images(self, unseen: Collection[str] = (), seen: Collection[str] = ()) -> dict[str, Held]:
         """All images by SHA-256, in the order they came, as if `unseen` categories were that, and `seen` ones unknown.
 
-        One that several categories brought counts for the strictest: known before unseen before unknown.
+        One that several categories brought counts for the strictest: known before unseen before unknown. One that a
+        person moved counts for the category it was moved to.
         """
         rows = self._file.read(
             lambda sha256, kind, width, height, size, category, role, query, *origin: Held(
@@ -206,7 +216,11 @@ class Catalog(Likeness, Guards, Placement, Children):
             before = held.setdefault(one.image.sha256, one)
             if _PRECEDENCE.index(one.role) < _PRECEDENCE.index(before.role):
                 held[one.image.sha256] = one
-        return held
+        return self._judged(held)
+
+    def image_count(self) -> int:
+        """How many images are held."""
+        return self._file.value("SELECT count(*) FROM images")
 
     def disputed(self) -> set[str]:
         """Images that were brought for more than one known category."""

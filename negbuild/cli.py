@@ -17,6 +17,7 @@ from negbuild.commands.evaluate import evaluate
 from negbuild.commands.init import init
 from negbuild.commands.pairs import pairs
 from negbuild.commands.report import report
+from negbuild.commands.review import review
 from negbuild.commands.sources import sources
 from negbuild.commands.split import split
 from negbuild.commands.status import status
@@ -61,7 +62,7 @@ def cli() -> None:
     """Build the other half of an image dataset: its negatives, and splits that tell the truth."""
 
 
-for command in (init, add, crawl, sources, status, dedup, augment, split, verify, evaluate, pairs, report):
+for command in (init, add, crawl, sources, status, dedup, augment, split, verify, evaluate, pairs, report, review):
     cli.add_command(command)
 
 

@@ -116,6 +116,10 @@ class Database:
         """Read one number."""
         return self.read(int, sql, *values)[0]
 
+    def outside_changes(self) -> int:
+        """Return a number that is another one whenever another connection wrote to the file meanwhile."""
+        return self.value("PRAGMA data_version")
+
     def run(self, sql: str, rows: Iterable[Sequence[object]] = ((),)) -> None:
         """Execute one statement for each row of values, inside a transaction."""
         self._connection.executemany(sql, rows)

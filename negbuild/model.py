@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from negbuild.ruling import Verdict
+
 UNKNOWN_LICENSE = "unknown"
 """A licence that nobody stated; everything else is an SPDX identifier or the source's own name for its terms."""
 
@@ -208,13 +210,17 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An image as the catalog knows it: with its category, the role of that, and where it first came from."""
+    """An image as the catalog knows it: with its category, the role of that, and where it first came from.
+
+    One that a person moved has the category it was moved to.
+    """
 
     image: Image
     category: str
     role: Role
     origin: Candidate
     query: str
+    verdict: Verdict = Verdict.UNDECIDED
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Groups to splits: stratified, append-stable, and never dividing a group. A pure function of its input.
 
 Rules, in this order:
-1. An unused copy, a picture whose label is in dispute, a copy of what is kept out and a placeholder are left out.
+1. What a person dropped or is unsure of, an unused copy, a picture whose label is in dispute, a copy of what is kept
+   out and a placeholder are left out.
 2. A group that touches an unseen category goes to the holdout: its unknown pictures are left out. Where it touches a
    known category too, the scarce known pictures stay and the unseen ones are left out.
 3. A group that was placed before stays. Where a new twin bridges two splits, the stricter one wins.
@@ -28,6 +29,9 @@ _STRICTNESS = {split: rank for rank, split in enumerate(Split)}
 class Omission(StrEnum):
     """Why an image is held and yet in no split."""
 
+    DROPPED = "dropped in review"
+    UNSURE = "unsure in review"
+    DOUBTFUL = "a copy of one dropped or unsure in review"
     COPY = "a copy of one in use"
     CONFLICT = "a copy with another label"
     NEAR_UNSEEN = "like an unseen picture"

@@ -7,13 +7,14 @@ from negbuild.catalog import Catalog
 from negbuild.confirmation import confirm_copies
 from negbuild.errors import UsageError
 from negbuild.fingerprint import VERSION
-from negbuild.model import Held, Pair, Progress, Role, Split, no_progress
+from negbuild.model import Held, Progress, Role, Split, no_progress
+from negbuild.omissions import omissions
 from negbuild.plan import Item, Move, Omission, Plan, Wanted, plan_split
 from negbuild.provenance import bursts, placeholders
 from negbuild.shares import Shares
 from negbuild.source import Gives, find_source
 from negbuild.store import Store
-from negbuild.twins import close_groups, label_of, shared
+from negbuild.twins import close_groups, shared
 from negbuild.unseen import HeldOut, Stock, choose_unseen, spread_folds, take_stock
 
 AUTO = "auto"
@@ -66,19 +67,6 @@ def group_images(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, str]:
     alike += bursts(sightings, dict(catalog.fingerprints(VERSION)))
     alike += shared(origin for origin in catalog.origins() if origin[0] not in stand_ins)
     return close_groups(held, (edge for edge in alike if stand_ins.keys().isdisjoint(edge)))
-
-
-def unwanted(catalog: Catalog) -> dict[str, Omission]:
-    """Images that are in no split, whatever else is held: copies of what is kept out, and placeholders."""
-    omitted = dict.fromkeys(placeholders(catalog.sightings()), Omission.PLACEHOLDER)
-    return omitted | {one.sha256: Omission.KEPT_OUT for one in catalog.guarded()}
-
-
-def conflicts(catalog: Catalog, held: Mapping[str, Held]) -> list[Pair]:
-    """Twins that carry different labels, or of which only one is unseen: for a person to decide."""
-    return [
-        pair for pair in catalog.pairs() if pair.twins and _standing(held[pair.older]) != _standing(held[pair.newer])
-    ]
 
 
 def plan_workspace(
@@ -184,7 +172,7 @@ def _gives_far_only(name: str) -> bool:
 
 
 def _items(catalog: Catalog, held: Mapping[str, Held], groups: Mapping[str, str]) -> list[Item]:
-    left_out = _conflicting(catalog, held) | _spare(catalog, held) | unwanted(catalog)
+    left_out = omissions(catalog, held)
     return [Item(sha256, one.category, one.role, groups[sha256], left_out.get(sha256)) for sha256, one in held.items()]
 
 
@@ -211,27 +199,3 @@ def _check_roles(categories: Mapping[str, Role], unseen: Collection[str], seen: 
             raise UsageError(f"category {category}: cannot be held out and seen at once; leave --unseen or --seen out")
         if categories[category] is Role.UNKNOWN:
             raise UsageError(f"category {category}: is not held out, training sees it already; leave --seen out")
-
-
-def _standing(held: Held) -> tuple[Role, str]:
-    return held.role, label_of(held)
-
-
-def _spare(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, Omission]:
-    """Name the copies of which another is used; a category that was held out since needs its own back."""
-    return {
-        drop.sha256: Omission.COPY
-        for drop in catalog.drops()
-        if _standing(held[drop.sha256]) == _standing(held[drop.keeper])
-    }
-
-
-def _conflicting(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, Omission]:
-    """Images that cannot be labelled: the negative copies of known ones, and copies under two known labels."""
-    omitted = dict.fromkeys(catalog.disputed(), Omission.CONFLICT)
-    for pair in conflicts(catalog, held):
-        both = [held[pair.older], held[pair.newer]]
-        known = [one for one in both if one.role is Role.KNOWN]
-        loose = [one for one in both if one.role.negative] if len(known) == 1 else known
-        omitted |= {one.image.sha256: Omission.CONFLICT for one in loose}
-    return omitted

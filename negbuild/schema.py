@@ -154,9 +154,12 @@ CREATE TABLE verdicts (
     verdict TEXT NOT NULL             -- '': undecided again
         CHECK (verdict IN ('keep', 'drop', 'unsure', 'move', 'duplicate', '')),
     category TEXT NOT NULL,           -- the known category it was moved to; else ''
-    at REAL NOT NULL                  -- Unix time
+    at REAL NOT NULL,                 -- Unix time
+    step INTEGER NOT NULL,            -- what was decided at once: one press of a key, on however many pictures
+    kind TEXT NOT NULL CHECK (kind IN ('set', 'undo', 'redo'))  -- undo: as before the last step not undone yet
 ) STRICT;
 CREATE INDEX verdicts_by_image ON verdicts (sha256, id);
+CREATE INDEX verdicts_by_step ON verdicts (step, kind);
 """
 
 

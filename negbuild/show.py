@@ -129,6 +129,10 @@ def status_lines(result: "StatusResult") -> list[str]:
         lines.append(f"kept out: {counted(pictures, 'picture')} of {places}; {count} of one")
     if result.placeholders:
         lines.append(f"placeholders: {result.placeholders:,}, in no split")
+    if result.verdicts:
+        decided = sum(result.verdicts.values())
+        verdicts = reasons({str(verdict): number for verdict, number in result.verdicts.items()})
+        lines.append(f"reviewed: {decided:,} of {result.images:,}: {verdicts}")
     if result.splits:
         lines.append(f"planned: {reasons({str(split): number for split, number in result.splits.items()})}")
     return lines

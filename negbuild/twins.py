@@ -11,7 +11,7 @@ fingerprints alone call nothing a twin, below `PLAIN_TEXTURE` nothing is compare
 import json
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import groupby
@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from negbuild.alignment import JOIN_RADIUS, Rival, confirm
 from negbuild.looks import LookOf
-from negbuild.model import Drop, Fingerprint, Held, Pair, Progress, Role, no_progress
+from negbuild.model import Fingerprint, Pair, Progress, no_progress
 from negbuild.neighbours import Against, Index, Neighbour
 
 TWIN_RADIUS = 16
@@ -176,57 +176,3 @@ def shared(traits: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
             edges.append((last[trait], key))
         last[trait] = key
     return edges
-
-
-def label_of(held: Held) -> str:
-    """Return what a classifier is told about an image: its known category, or nothing for a negative."""
-    return held.category if held.role is Role.KNOWN else ""
-
-
-def equals(keys: Iterable[str], pairs: Iterable[Pair]) -> dict[str, str]:
-    """Map each key to one that stands for all twins with the same 192 bits: what twins one of them twins them all."""
-    return close_groups(
-        keys, ((pair.older, pair.newer) for pair in pairs if pair.twins and pair.distance == pair.orientation == 0)
-    )
-
-
-def _twins_of(alike: Mapping[str, str], pairs: Iterable[Pair]) -> dict[str, dict[str, int]]:
-    """Distances of those that stand for equals to their twins, themselves included."""
-    twins: dict[str, dict[str, int]] = {}
-    for pair in pairs:
-        if pair.twins:
-            for one, other in ((alike[pair.older], alike[pair.newer]), (alike[pair.newer], alike[pair.older])):
-                near = twins.setdefault(one, {one: 0})
-                near[other] = min(pair.distance, near.get(other, pair.distance))
-    return twins
-
-
-def choose_keepers(images: Mapping[str, Held], pairs: Sequence[Pair], barred: Collection[str] = ()) -> list[Drop]:
-    """Choose the copies that are not used: each of them is itself a twin of its keeper, never of a chain.
-
-    Only images of one label and role replace each other; twins across labels or roles are conflicts. The better image
-    comes first: more pixels, then more bytes, then the one held longer (the order of `images`). What is `barred` is in
-    no split anyway: it replaces nothing, and nothing replaces it.
-    """
-    age = {sha: place for place, sha in enumerate(images)}
-    alike = equals(images, pairs)
-    members: dict[tuple[str, Role, str], list[str]] = {}
-    for sha, held in images.items():
-        if sha in barred:
-            continue
-        members.setdefault((alike[sha], held.role, label_of(held)), []).append(sha)
-    twins = _twins_of(alike, pairs)
-
-    def worth(sha: str) -> tuple[int, int, int]:
-        image = images[sha].image
-        return (-image.width * image.height, -image.size, age[sha])
-
-    drops: dict[str, Drop] = {}
-    for sha in sorted((sha for sha in images if alike[sha] in twins), key=worth):
-        if sha in drops or sha in barred:
-            continue
-        for other, distance in twins[alike[sha]].items():
-            for copy in members.get((other, images[sha].role, label_of(images[sha])), ()):
-                if copy != sha and copy not in drops:
-                    drops[copy] = Drop(copy, sha, distance)
-    return [drops[sha] for sha in images if sha in drops]

@@ -15,6 +15,7 @@ CATALOG = "catalog.sqlite"
 IMAGES = "images"
 CACHE = "cache"
 SETTINGS = "negbuild.toml"
+THUMBNAILS = "thumbnails"
 
 _SETTINGS_TEMPLATE = """\
 # Settings of this workspace. The command line wins over the environment, the environment over this file.
@@ -75,6 +76,20 @@ class Workspace:
             yield catalog
         finally:
             catalog.close()
+
+    @property
+    def thumbnails(self) -> Path:
+        """Folder of small pictures, made when they are looked at; safe to delete."""
+        return self.root / THUMBNAILS
+
+    @contextmanager
+    def judging(self) -> Iterator[Catalog]:
+        """Open the catalog for looking and for verdicts, while another process may write.
+
+        A verdict is a short transaction of its own, which SQLite puts in line with those of a stage that is at work.
+        """
+        with self.reading() as catalog:
+            yield catalog
 
     @contextmanager
     def writing(self) -> Iterator[Catalog]:

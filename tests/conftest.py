@@ -4,6 +4,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -105,6 +106,51 @@ def negbuild(tmp_path: Path) -> Negbuild:
         return Finished(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@dataclass
+class Review:
+    """A `negbuild review` under way."""
+
+    address: str
+    process: subprocess.Popen[str]
+
+    def end(self, how: int = signal.SIGINT) -> Finished:
+        self.process.send_signal(how)
+        out, err = self.process.communicate(timeout=30)
+        assert "Traceback" not in err, err
+        return Finished(self.process.returncode, out, err)
+
+
+@pytest.fixture
+def reviewing(tmp_path: Path) -> Iterator[Callable[..., Review]]:
+    """Start the real `negbuild review`, wait until it says its address, and end it with the test.
+
+    It opens no browser, unless an environment names one.
+    """
+    begun: list[Review] = []
+
+    def begin(*arguments: object, env: Mapping[str, str] | None = None) -> Review:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "negbuild", "review", *map(str, arguments), *([] if env else ["--no-open"])],
+            cwd=tmp_path,
+            env=cli_environment(**(env or {})),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stderr
+        said = process.stderr.readline()
+        assert said.startswith("review: http://127.0.0.1:"), said + process.stderr.read()
+        begun.append(Review(said.split()[1], process))
+        return begun[-1]
+
+    yield begin
+    for one in begun:
+        if one.process.poll() is None:
+            one.process.kill()
+        one.process.communicate()
 
 
 @dataclass(frozen=True)

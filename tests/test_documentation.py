@@ -86,7 +86,11 @@ def predict(dataset: Path, predictions: Path) -> None:
 
 
 def test_every_example_of_the_help_runs(
-    negbuild: Callable[..., Any], services: dict[str, str], photo: Callable[..., bytes], tmp_path: Path
+    negbuild: Callable[..., Any],
+    reviewing: Callable[..., Any],
+    services: dict[str, str],
+    photo: Callable[..., bytes],
+    tmp_path: Path,
 ) -> None:
     for folder, first in (("photos", 10_000), ("dogs", 20_000), ("testset", 30_000)):
         (tmp_path / folder).mkdir()
@@ -100,7 +104,10 @@ def test_every_example_of_the_help_runs(
             arguments.append("--allow-private")
         if arguments[0] == "evaluate":
             predict(tmp_path / "dataset", tmp_path / "predictions.csv")
-        done = negbuild(*arguments, env=services)
+        if arguments[0] == "review":  # goes on until it is ended
+            done = reviewing(*arguments[1:], env={"BROWSER": "true"}).end()
+        else:
+            done = negbuild(*arguments, env=services)
         assert done.code == 0, f"{line}: {done.err}"
 
 

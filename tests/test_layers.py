@@ -19,7 +19,7 @@ ADAPTERS = [name for name in FILES if name.startswith("negbuild.sources.")]
 STAGES = [name for name in FILES if name.startswith("negbuild.stages.")]
 
 # From what decides to what is decided about; a module imports its own layer and the ones below it.
-WORDS = {"negbuild", "negbuild.errors", "negbuild.model", "negbuild.names", "negbuild.schema"}
+WORDS = {"negbuild", "negbuild.errors", "negbuild.model", "negbuild.names", "negbuild.ruling", "negbuild.schema"}
 FACE = {"negbuild.show", "negbuild.show_copies", "negbuild.demo", "negbuild.options", "negbuild.terminal"}
 COMMANDS = [name for name in FILES if name.startswith("negbuild.commands")]
 # What speaks to a person; options hold what the commands share.
@@ -48,6 +48,7 @@ PURE = [
         "layouts",
         "loaders",
         "intervals",
+        "keepers",
         "looks",
         "metrics",
         "overlap",
@@ -68,6 +69,7 @@ PURE = [
         "shortcuts",
         "shares",
         "sizing",
+        "suspicion",
         "thresholds",
         "twins",
         "unseen",

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from negbuild.fingerprint import ORIENTATIONS, fingerprints, grids
+from negbuild.keepers import choose_keepers, label_of
 from negbuild.model import Candidate, Drop, Fingerprint, Held, Image, Pair, Role
 from negbuild.picture import Inspection, inspect
 from negbuild.twins import (
@@ -20,9 +21,7 @@ from negbuild.twins import (
     TWIN_RADIUS,
     TWIN_TEXTURE,
     Comparer,
-    choose_keepers,
     close_groups,
-    label_of,
     shared,
 )
 

@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 
 from negbuild.album import Album, read_album
 from negbuild.fingerprint import ORIENTATIONS
+from negbuild.keepers import equals
 from negbuild.model import Pair, Progress, SkipReason, Split, no_progress
-from negbuild.twins import PLAIN_TEXTURE, confirmed_pairs, equals
+from negbuild.twins import PLAIN_TEXTURE, confirmed_pairs
 
 # What the folders of splits are called by the tools that write them.
 _SPLITS = {

@@ -9,11 +9,13 @@ from negbuild.catalog import Catalog
 from negbuild.confirmation import confirm_copies
 from negbuild.errors import UsageError
 from negbuild.fingerprint import VERSION
+from negbuild.keepers import choose_keepers
 from negbuild.model import Drop, Held, Progress, no_progress
-from negbuild.planner import conflicts, group_images, unwanted
+from negbuild.omissions import conflicts, disputed, unwanted
+from negbuild.planner import group_images
 from negbuild.protection import keep_out, let_in
 from negbuild.provenance import placeholders
-from negbuild.twins import PLAIN_TEXTURE, choose_keepers
+from negbuild.twins import PLAIN_TEXTURE
 from negbuild.workspace import IMAGES, Workspace
 
 
@@ -127,7 +129,7 @@ def dedup(workspace: Workspace, against: Sequence[Path] = (), *, progress: Progr
             images=len(held),
             twins=len(twins),
             groups=sum(size > 1 for size in sizes.values()),
-            conflicts=len(conflicts(catalog, held)) + len(catalog.disputed()),
+            conflicts=len(conflicts(catalog, held)) + len(disputed(catalog, held)),
             plain=sum(print_.texture < PLAIN_TEXTURE for _, print_ in catalog.fingerprints(VERSION)),
             dropped=dropped,
             copies=[_copy(drop, held) for drop in dropped],

@@ -16,8 +16,8 @@ from negbuild.inventory import read_evidence
 from negbuild.layouts import GATE
 from negbuild.manifest import CERTIFICATE, MANIFEST, Row, read_manifest
 from negbuild.model import UNKNOWN_LICENSE, Count, Drop, Held, Pair, Progress, Role, Split, no_progress
+from negbuild.omissions import conflicts
 from negbuild.pages import report_page
-from negbuild.planner import conflicts
 from negbuild.shortcuts import find_shortcuts
 from negbuild.store import explaining_full_disk, write_whole
 from negbuild.twins import PLAIN_TEXTURE

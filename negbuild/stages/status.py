@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from negbuild.model import Role, SkipReason, Split
 from negbuild.provenance import placeholders
+from negbuild.ruling import Verdict
 from negbuild.workspace import Workspace
 
 
@@ -26,6 +27,7 @@ class StatusResult:
 
     `pending` were named by a source, and not tried yet. `guards` counts the pictures of each place that is kept out,
     `guarded` the images that are copies of them, `placeholders` those that stand for many pictures.
+    `verdicts` counts what a person decided on images held.
     """
 
     candidates: int
@@ -37,6 +39,7 @@ class StatusResult:
     guards: dict[str, int] = field(default_factory=dict)
     guarded: int = 0
     placeholders: int = 0
+    verdicts: dict[Verdict, int] = field(default_factory=dict)
 
 
 def status(workspace: Workspace) -> StatusResult:
@@ -51,12 +54,13 @@ def status(workspace: Workspace) -> StatusResult:
         guards, guarded = catalog.guard_places(), len(catalog.guarded())
         stand_ins = placeholders(catalog.sightings())
     skips: Counter[SkipReason] = Counter()
-    sources: dict[str, Counter[str]] = defaultdict(Counter)
     for count in counts:
-        if count.reason is None:
-            sources[count.category][count.source] += count.number
-        else:
+        if count.reason is not None:
             skips[count.reason] += count.number
+    sources: dict[str, Counter[str]] = defaultdict(Counter)
+    for one in held.values():  # where a picture counts: for the strictest role, or where a person moved it
+        sources[one.category][one.origin.source] += 1
+    decided = Counter(one.verdict for one in held.values())
     return StatusResult(
         candidates=sum(count.number for count in counts),
         pending=pending,
@@ -70,4 +74,5 @@ def status(workspace: Workspace) -> StatusResult:
         guards=guards,
         guarded=guarded,
         placeholders=len(stand_ins),
+        verdicts={verdict: decided[verdict] for verdict in Verdict if verdict and decided[verdict]},
     )

@@ -1,0 +1,92 @@
+"""Which images are held and yet in no split, and why: between the catalog and the pure deciders."""
+
+from collections.abc import Mapping
+
+from negbuild.catalog import Catalog
+from negbuild.keepers import Circles, doubtful_copies, standing
+from negbuild.model import Held, Pair
+from negbuild.plan import Omission
+from negbuild.provenance import placeholders
+from negbuild.ruling import Verdict
+
+
+def omissions(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, Omission]:
+    """Name the images that are left out of every split before anything is planned."""
+    return _conflicting(catalog, held) | _spare(catalog, held) | _excluded(catalog, held) | unwanted(catalog)
+
+
+def unwanted(catalog: Catalog) -> dict[str, Omission]:
+    """Images that are in no split, whatever else is held: copies of what is kept out, and placeholders."""
+    omitted = dict.fromkeys(placeholders(catalog.sightings()), Omission.PLACEHOLDER)
+    return omitted | {one.sha256: Omission.KEPT_OUT for one in catalog.guarded()}
+
+
+def conflicts(catalog: Catalog, held: Mapping[str, Held]) -> list[Pair]:
+    """Twins with different labels, or of which only one is unseen: for a person to decide, and not decided yet."""
+    return [
+        pair
+        for pair in catalog.pairs()
+        if pair.twins
+        and standing(held[pair.older]) != standing(held[pair.newer])
+        and not any(_decided(held[sha]) for sha in (pair.older, pair.newer))
+    ]
+
+
+def disputed(catalog: Catalog, held: Mapping[str, Held]) -> set[str]:
+    """Images that were brought for more than one known category, and not decided on yet."""
+    return {sha for sha in catalog.disputed() if not _decided(held[sha])}
+
+
+def _decided(held: Held) -> bool:
+    return held.verdict is not Verdict.UNDECIDED
+
+
+def _spare(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, Omission]:
+    """Name the copies of which another is used; a category that was held out since needs its own back.
+
+    So does one whose keeper a person called a duplicate, until copies are looked for again.
+    """
+    return {
+        drop.sha256: Omission.COPY
+        for drop in catalog.drops()
+        if standing(held[drop.sha256]) == standing(held[drop.keeper]) and not held[drop.keeper].verdict.excludes
+    }
+
+
+_EXCLUDED = {
+    Verdict.DROP: Omission.DROPPED,
+    Verdict.UNSURE: Omission.UNSURE,
+    Verdict.DUPLICATE: Omission.COPY,
+}
+
+
+def _excluded(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, Omission]:
+    """Images that a person's verdict leaves out, and the undecided copies of what was dropped or is in doubt."""
+    doubtful = dict.fromkeys(doubtful_copies(held, catalog.pairs()), Omission.DOUBTFUL)
+    return doubtful | {sha: _EXCLUDED[one.verdict] for sha, one in held.items() if one.verdict.excludes}
+
+
+def _conflicting(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, Omission]:
+    """Images that cannot be labelled: the negative copies of known ones, and copies under two known labels.
+
+    Where a person kept or moved one of the two, the other one is left out; who kept both wants both. They are one
+    group, so that no split divides them.
+    """
+    circles = Circles(held, catalog.pairs())
+    outvoted = {sha for sha, one in held.items() if any(_yields(one, held[rival]) for rival, _ in circles.rivals(sha))}
+    return dict.fromkeys(disputed(catalog, held) | outvoted, Omission.CONFLICT)
+
+
+def _yields(one: Held, rival: Held) -> bool:
+    """Whether of two twins with different labels the first is left out.
+
+    A negative does so even where its known twin is dropped: nobody said that it shows none of it.
+    """
+    if one.role.negative and rival.role.negative:  # which is in the way of the holdout, the plan decides by groups
+        return False
+    if one.verdict.affirms or rival.verdict.affirms:
+        return not one.verdict.affirms
+    return one.role.negative or (not rival.role.negative and rival.verdict not in _SETTLED)
+
+
+_SETTLED = {Verdict.DROP, Verdict.DUPLICATE}
