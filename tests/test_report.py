@@ -15,6 +15,7 @@ from negbuild.exhibits import shortened, web_address
 from negbuild.findings import Bar, Facts, Part, Step, by_split, next_steps, sample
 from negbuild.model import Candidate, Pair, Role, Settled, Split
 from negbuild.model import Image as Picture
+from negbuild.ruling import Ruling, Verdict
 from negbuild.stages.report import report
 from negbuild.workspace import Workspace
 
@@ -108,6 +109,21 @@ def test_what_tells_the_classes_apart_without_looking_is_named(
     assert negbuild("add", "street", "--category", "street", "--role", "unknown").code == 0
     assert negbuild("split").code == negbuild("report").code == 0
     assert "width alone tells 0_na from hotdog 100% of the time: chance is 50%" in read(tmp_path).sections["dataset"]
+
+
+def test_what_a_person_decided_is_counted_and_what_is_left_to_look_at(project: Negbuild, tmp_path: Path) -> None:
+    assert project("report").code == 0
+    assert "Negatives that nobody looked at yet: 12." in read(tmp_path).sections["next"]
+    with Workspace(tmp_path).judging() as catalog:
+        streets = [sha256 for sha256, one in catalog.images().items() if one.category == "street"]
+        catalog.decide(
+            dict.fromkeys(streets[:5], Ruling(Verdict.DROP)) | dict.fromkeys(streets[5:7], Ruling(Verdict.KEEP))
+        )
+    assert project("report").code == 0
+    page = read(tmp_path)
+    assert "Negatives that nobody looked at yet: 5." in page.sections["next"]
+    assert "decided by a person 7" in page.sections[""]
+    assert "unknown 7 " in page.sections[""]
 
 
 def test_of_two_stages_the_gate_is_shown(project: Negbuild, photos: Path, tmp_path: Path) -> None:

@@ -422,7 +422,7 @@ def test_the_augmented_copies_of_a_dropped_picture_are_in_no_split(
     assert negbuild("split").code == 0
     parents = {row["parent"] for row in rows(tmp_path) if row["parent"]}
     assert len(parents) > 3
-    dropped = sorted(parents)[0]
+    dropped = min(parents)
     with catalog_of(tmp_path) as catalog:
         catalog.decide({dropped: Ruling(Verdict.DROP)})
     assert negbuild("split").code == 0

@@ -18,6 +18,7 @@ from negbuild.manifest import CERTIFICATE, MANIFEST, Row, read_manifest
 from negbuild.model import UNKNOWN_LICENSE, Count, Drop, Held, Pair, Progress, Role, Split, no_progress
 from negbuild.omissions import conflicts
 from negbuild.pages import report_page
+from negbuild.ruling import Verdict
 from negbuild.shortcuts import find_shortcuts
 from negbuild.store import explaining_full_disk, write_whole
 from negbuild.twins import PLAIN_TEXTURE
@@ -94,7 +95,7 @@ def _read(catalog: Catalog) -> _Seen:
 
 def _findings(name: str, dataset: Path, seen: _Seen, exhibits: Exhibits) -> Findings:
     aside = {drop.sha256 for drop in seen.drops}
-    used = {sha256: held for sha256, held in seen.held.items() if sha256 not in aside}
+    used = {sha256: held for sha256, held in seen.held.items() if sha256 not in aside and not held.verdict.excludes}
     roles = Counter(held.role for held in used.values())
     dataset = dataset if (dataset / MANIFEST).is_file() else dataset / GATE  # of two stages, the one with all pictures
     rows = _rows(dataset)
@@ -106,7 +107,7 @@ def _findings(name: str, dataset: Path, seen: _Seen, exhibits: Exhibits) -> Find
         candidates=sum(count.number for count in seen.counts),
         roles={role: roles[role] for role in Role},
         aside=len(aside),
-        decided=0,
+        decided=sum(held.verdict is not Verdict.UNDECIDED for held in seen.held.values()),
         steps=next_steps(_facts(seen, used, rows, written)),
         categories=_categories(seen, aside),
         sources=_bars(Counter(held.origin.source for held in seen.held.values()), "other"),
@@ -136,7 +137,7 @@ def _facts(seen: _Seen, used: Mapping[str, Held], rows: Sequence[Row], written: 
         twins_in_use=sum(pair.twins and pair.older in used and pair.newer in used for pair in seen.pairs)
         - len(seen.disputes),
         disputes=len(seen.disputes),
-        undecided=0,
+        undecided=sum(held.role is Role.UNKNOWN and held.verdict is Verdict.UNDECIDED for held in used.values()),
         dataset=written is not None,
         waiting=sum(sha256 not in in_dataset and sha256 not in seen.placed for sha256 in used),
         leaks=written.leaks if written else 0,

@@ -63,7 +63,7 @@ class Quiet:
         return page
 
     def _watch(self, route: Route) -> None:
-        if not route.request.url.startswith("http://127.0.0.1:"):
+        if not route.request.url.startswith(("http://127.0.0.1:", "file:")):
             self.complaints.append(f"asked for {route.request.url}")
         route.continue_()
 
