@@ -5,7 +5,7 @@ Everything here is used by one thread at a time. The page names pictures by the 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from threading import Thread
+from threading import Timer
 
 from negbuild.catalog import Catalog
 from negbuild.errors import UsageError
@@ -19,6 +19,7 @@ DIGITS = 16
 """Of a SHA-256, by which the page names a picture; 64 bits of it never agree by chance."""
 
 _AT_ONCE = 2_000_000  # comparisons that nobody notices waiting for: a fifth of a second
+_HEAD_START = 2.0  # seconds that the first page has before the rest is compared
 _MOST_COPIES = 12  # that are shown with a picture
 
 
@@ -198,7 +199,9 @@ class Table:
             self._compare(snapshot)
         else:
             self._layout = _laid_out(snapshot, {}, complete=False)
-            Thread(target=self._compare, args=(snapshot,), daemon=True).start()
+            comparing = Timer(_HEAD_START, self._compare, (snapshot,))
+            comparing.daemon = True
+            comparing.start()
 
     def _now(self) -> tuple[int, dict[str, str]]:
         """Return what changes with all that the layout depends on: what others wrote, and which pictures are moved."""
@@ -207,6 +210,8 @@ class Table:
 
     def _compare(self, snapshot: _Snapshot) -> None:
         """Find the nearest known picture of each, and lay out anew; another thread's work is handed over whole."""
+        if self._snapshot is not snapshot:  # read anew meanwhile
+            return
         near = nearest_known(snapshot.prints, snapshot.known)
         layout = _laid_out(snapshot, near, complete=True)
         if self._snapshot is snapshot:

@@ -29,7 +29,7 @@ def test_the_report_shows_what_it_says_at_any_width(
     report: str, visit: Callable[..., Page], keep_picture: Callable[[Page, str], None]
 ) -> None:
     for size, scheme in (("desktop", "light"), ("phone", "dark")):
-        page = visit(report, size, scheme)
+        page = visit(report, size, scheme, reduced_motion="reduce")  # so that links lead there at once
         expect(page.get_by_role("heading", name="What to do next")).to_be_visible()
         assert length(page, "coffee") == pytest.approx(length(page, "cat") * 26 / 13, rel=0.02)
         assert page.evaluate("document.scrollingElement.scrollWidth <= window.innerWidth")
