@@ -607,6 +607,8 @@
   });
   document.addEventListener("keydown", (event) => { if (event.key === "Tab") pointer = "key"; }, true);
 
+  window.addEventListener("beforeunload", (event) => { if (saving.size) event.preventDefault(); });
+
   let fading = 0;
   function toast(text, bad = false) {
     $("toast").textContent = text;
