@@ -6,6 +6,8 @@ import json
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -51,13 +53,8 @@ def box_of(found: Locator) -> dict[str, float]:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory, photo: Photo) -> Path:
+def built(tmp_path_factory: pytest.TempPathFactory, photo: Photo, environment: Callable[..., dict[str, str]]) -> Path:
     """Make a workspace of 200 pictures once: two known categories, a negative one with a hidden positive, an unseen."""
-    from negbuild.model import Search
-    from negbuild.order import Order
-    from negbuild.source import find_source
-    from negbuild.stages.crawl import crawl
-
     root = tmp_path_factory.mktemp("built")
     plan = {
         "hotdog": (Role.KNOWN, range(24)),
@@ -75,8 +72,12 @@ def built(tmp_path_factory: pytest.TempPathFactory, photo: Photo) -> Path:
             )
         if category == "street":  # a hot dog, saved once more
             (folder / "street 319.jpg").write_bytes(photo(3, size=(160, 120), quality=40))
-        order = Order(Search(category, path=folder), category, role)
-        crawl(Workspace(root / "work"), find_source("folder"), order)
+        subprocess.run(  # a process of its own: in this one Playwright's event loop may be at work
+            [sys.executable, "-m", "negbuild", "add", folder, "--role", role, "--category", category, "-w", "work"],
+            cwd=root,
+            env=environment(),
+            check=True,
+        )
     return root / "work"
 
 
