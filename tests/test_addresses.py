@@ -175,7 +175,7 @@ def test_no_text_is_too_odd_to_be_looked_at(text: str) -> None:
 
 
 def test_half_a_character_is_not_too_odd_either() -> None:
-    address_key("http://h.example/\udcff")
+    assert address_key("http://h.example/\udcff") == "http://h.example/?"  # UTF-8 cannot hold it, nor can SQLite
 
 
 @pytest.mark.parametrize(
