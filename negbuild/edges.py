@@ -3,7 +3,6 @@
 A corner filled with black, or with the mirror image of a letter, would be seen on augmented pictures only.
 """
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,6 +51,8 @@ def inner(picture: Pixels, real: NDArray[np.uint8]) -> Pixels:
 
     `real` has shape (height, width); what is real is convex, as a turned picture is.
     """
+    import cv2
+
     height, width = real.shape
     low, high = 0.0, 1.0
     for _ in range(8):
@@ -84,6 +85,8 @@ def _line(side: Pixels) -> Pixels:
 
 def _colour_along(side: Pixels) -> Pixels:
     """Return the colour of the ground along a side: a running median, smoothed; shape (length, 3)."""
+    import cv2
+
     line = np.ascontiguousarray(_line(side)[None])
     window = min(line.shape[1] // 2, _WIDEST_WINDOW) | 1
     if window >= 3:  # noqa: PLR2004  the least that has a middle

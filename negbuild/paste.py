@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
@@ -94,6 +93,8 @@ def piece(data: bytes, side: int) -> Callable[[int], Cut]:
 
 def _outline(height: int, width: int, draw: np.random.Generator) -> Alpha:
     """Draw a smooth closed line about the middle: a radius with a few waves of random phase."""
+    import cv2
+
     around = np.linspace(0, 2 * np.pi, 180, endpoint=False)
     radius = np.ones_like(around)
     for wave in range(2, 2 + _WAVES):
@@ -117,6 +118,8 @@ def _trimmed(cut: Cut) -> Cut:
 
 def _bled(cut: Cut) -> Pixels:
     """Carry the thing's own colours over its outline, where files often hold black or white: no fringe is left."""
+    import cv2
+
     weight = (cut.alpha.astype(np.float32) / 255)[..., None]
     size = (max(cut.alpha.shape) // 8) | 1
     sums = cv2.blur(cut.pixels * weight, (size, size))
@@ -127,6 +130,8 @@ def _bled(cut: Cut) -> Pixels:
 
 
 def _with_room(cut: Cut) -> Cut:
+    import cv2
+
     room = round(max(cut.alpha.shape) * _ROOM)
     pixels = cv2.copyMakeBorder(cut.pixels, room, room, room, room, cv2.BORDER_REPLICATE)
     alpha = cv2.copyMakeBorder(cut.alpha, room, room, room, room, cv2.BORDER_CONSTANT, value=0)
@@ -134,6 +139,8 @@ def _with_room(cut: Cut) -> Cut:
 
 
 def _sized(cut: Cut, background: tuple[int, ...], draw: np.random.Generator) -> Cut:
+    import cv2
+
     height, width = cut.alpha.shape
     wanted = min(background) * draw.uniform(_SMALLEST, _LARGEST)
     scale = min(wanted / max(height, width), _ENLARGED)
@@ -158,11 +165,15 @@ def _hard(background: Pixels, cut: Cut, row: int, column: int, _draw: np.random.
 
 
 def _soft(background: Pixels, cut: Cut, row: int, column: int, draw: np.random.Generator) -> Pixels:
+    import cv2
+
     share = cv2.GaussianBlur(_ringed(cut.alpha), (0, 0), draw.uniform(0.8, 2.5))[1:-1, 1:-1]
     return _laid(background, cut, np.asarray(share, dtype=np.float32), row, column)
 
 
 def _boxed(background: Pixels, cut: Cut, row: int, column: int, draw: np.random.Generator) -> Pixels:
+    import cv2
+
     size = int(draw.choice([3, 5, 7]))
     share = cv2.blur(_ringed(cut.alpha), (size, size))[1:-1, 1:-1]
     return _laid(background, cut, np.asarray(share, dtype=np.float32), row, column)
@@ -175,6 +186,8 @@ def _ringed(alpha: Alpha) -> NDArray[np.float32]:
 
 def _poisson(background: Pixels, cut: Cut, row: int, column: int, draw: np.random.Generator) -> Pixels:
     """Let the thing take the background's colours on along its outline (Pérez, Gangnet and Blake 2003)."""
+    import cv2
+
     height, width = cut.alpha.shape
     if min(height, width) < 8:  # noqa: PLR2004  too few pixels to solve for
         return _hard(background, cut, row, column, draw)
