@@ -387,9 +387,9 @@ def test_a_category_without_pictures_in_train_is_told(negbuild: Negbuild, work: 
 
 
 def test_the_library_that_is_missing_is_named_with_the_command(negbuild: Negbuild, work: Path, tmp_path: Path) -> None:
-    (tmp_path / "albumentations.py").write_text(
-        "raise ModuleNotFoundError(\"No module named 'albumentations'\", name='albumentations')\n"
-    )
+    for library in ("albumentations", "cv2"):
+        text = f"raise ModuleNotFoundError(\"No module named '{library}'\", name='{library}')\n"
+        (tmp_path / f"{library}.py").write_text(text)
     done = negbuild("augment", "-w", work, "--category", "hotdog", "--to", 9)
     assert (done.code, done.err) == (
         2,
