@@ -150,8 +150,7 @@ def _refined(
     newer: Look, rivals: Sequence[Rival], alignments: Affines, prepared: Callable[[Look], Array], steps: int
 ) -> Affines:
     templates = np.stack([undone(prepared(rival.look), rival.orientation) for rival in rivals])
-    pictures = np.broadcast_to(prepared(newer), templates.shape)
-    return registration.refine(templates, pictures, alignments, steps)
+    return registration.refine(templates, prepared(newer)[None], alignments, steps)
 
 
 def _judged(newer: Look, rivals: Sequence[Rival], alignments: Affines) -> list[Verdict]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from threading import Lock
 
 from negbuild.alignment import VERSION
 from negbuild.catalog import Catalog
@@ -22,19 +23,28 @@ def confirm_copies(catalog: Catalog, store: Store, progress: Progress = no_progr
     stays.
     """
     prints, before = current_fingerprints(catalog, store), catalog.confirmed(VERSION)
-    look_of = _looks(catalog, store)
+    look_of = looks(catalog, store)
     new = [(key, print_) for key, print_ in prints if key not in before]
     if new:
         _confirm(catalog, prints, new, look_of, progress)
     check_guards(catalog, prints, look_of, progress)
 
 
-def _looks(catalog: Catalog, store: Store) -> LookOf:
+def looks(catalog: Catalog, store: Store) -> LookOf:
+    """Prepare images that are held when asked for them, each once; in any thread."""
     images = {sha256: held.image for sha256, held in catalog.images().items()}
 
     @lru_cache(maxsize=_LOOKS)
-    def look_of(sha256: str) -> Look:
+    def seen(sha256: str) -> Look:
         return look(held_thumbnail(store, images[sha256]))
+
+    @lru_cache(maxsize=_LOOKS)
+    def turn(_sha256: str) -> Lock:
+        return Lock()
+
+    def look_of(sha256: str) -> Look:
+        with turn(sha256):  # neighbours are asked for in several threads at once: each is decoded once
+            return seen(sha256)
 
     return look_of
 

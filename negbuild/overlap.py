@@ -83,8 +83,11 @@ def evidence(newer: Look, rivals: Sequence[Rival], alignments: Affines) -> Evide
     alignments[crops] = registration.inverse(alignments[crops])
     bases[crops], others[crops] = others[crops], bases[crops]
     framed[crops], other_framed[crops] = other_framed[crops], framed[crops]
-    warped, frames = registration.warp(others, alignments), registration.warp(other_framed, alignments)
-    seen = blocks(((frames.pixels > _IN_FRAME) & warped.inside).astype(np.float32)) * blocks(framed)
+    warped = registration.warp(others, alignments)
+    shown = warped.inside
+    if not other_framed.all():  # most have no borders
+        shown = shown & (registration.warp(other_framed, alignments).pixels > _IN_FRAME)
+    seen = blocks(shown.astype(np.float32)) * blocks(framed)
     one, other = above_planes(blocks(bases), seen), above_planes(blocks(warped.pixels), seen)
     common = warped.inside.mean(axis=-1)
     rest = common * np.minimum(np.abs(areas), 1 / np.maximum(np.abs(areas), 1e-6))
@@ -115,8 +118,8 @@ def _agreement(one: Array, other: Array, seen: Array) -> tuple[NDArray[np.bool_]
 def _halved(cut: Array) -> Array:
     """Reduce blocks (n, 36, 256) to half their sides: shape (n, 36, 64)."""
     half = BLOCK // 2
-    squares = cut.reshape(*cut.shape[:2], half, 2, half, 2)
-    return np.asarray(squares.sum(axis=(3, 5)).reshape(*cut.shape[:2], half * half))
+    narrow = (cut[..., ::2] + cut[..., 1::2]).reshape(*cut.shape[:2], half, 2, half)
+    return np.asarray((narrow[:, :, :, 0] + narrow[:, :, :, 1]).reshape(*cut.shape[:2], half * half))
 
 
 def undone(square: NDArray[_Number], orientation: int) -> NDArray[_Number]:

@@ -68,13 +68,14 @@ def choose(shown: Gallery, templates: Array) -> tuple[NDArray[np.intp], Array]:
 
 
 def refine(templates: Array, pictures: Array, alignments: Affines, steps: int) -> Affines:
-    """Improve alignments of square pictures (n, s, s) with their templates.
+    """Improve alignments of square pictures (n, s, s), or of one (1, s, s), with their templates (n, s, s).
 
     Inverse compositional Gauss-Newton (Baker and Matthews 2004) with Cauchy weights, so that what covers a part of
     one picture does not pull. Both should be normalised to about unit deviation.
     """
     count = len(templates)
     descent = _steepest_descent(templates)
+    turned = descent.transpose(0, 2, 1)
     flat = templates.reshape(count, -1)
     whole = np.tile(np.eye(3), (count, 1, 1))
     whole[:, :2] = alignments
@@ -83,7 +84,7 @@ def refine(templates: Array, pictures: Array, alignments: Affines, steps: int) -
         seen = warp(pictures, whole[:, :2])
         residual = seen.pixels - flat
         weighted = descent * (seen.inside / (1 + np.square(residual / _DOUBT)))[:, None]
-        curvature = (weighted @ descent.transpose(0, 2, 1)).astype(np.float64)
+        curvature = (weighted @ turned).astype(np.float64)
         slope = (weighted @ residual[:, :, None]).astype(np.float64)
         damping = np.trace(curvature, axis1=1, axis2=2)[:, None, None] * (_DAMPING / 6) + 1e-6
         change = np.tile(np.eye(3), (count, 1, 1))
@@ -124,11 +125,13 @@ def _centres(side: int) -> Array:
 
 
 def _taps(alignments: Affines, side: int) -> _Taps:
-    places = alignments.astype(np.float32) @ _centres(side) * np.float32(side) - np.float32(0.5)
+    places = alignments.astype(np.float32) @ _centres(side)
+    places *= np.float32(side)
+    places -= np.float32(0.5)
     x, y = places[:, 0], places[:, 1]
     low, high = -0.5 - _EDGE, side - 0.5 + _EDGE
     inside = (x > low) & (x < high) & (y > low) & (y < high)
-    x, y = np.clip(x, 0, np.float32(side - 1.001)), np.clip(y, 0, np.float32(side - 1.001))
+    np.clip(places, 0, np.float32(side - 1.001), out=places)
     column, row = x.astype(np.int32), y.astype(np.int32)
     return _Taps(row * side + column, x - column, y - row, inside)
 
@@ -136,11 +139,16 @@ def _taps(alignments: Affines, side: int) -> _Taps:
 def _sampled(flat: Array, taps: _Taps, side: int) -> Array:
     """Interpolate flattened pictures (n, s * s), or one picture (1, s * s) in many ways, at the taps."""
     offset = np.arange(len(flat), dtype=np.int32)[:, None] * np.int32(flat.shape[1])
-    place, pixels = taps.place + offset, np.ascontiguousarray(flat).ravel()
-    upper, lower = pixels.take(place), pixels.take(place + side)
-    upper += (pixels.take(place + 1) - upper) * taps.right
-    lower += (pixels.take(place + side + 1) - lower) * taps.right
-    upper += (lower - upper) * taps.down
+    # Once: each of the four would make indices of it for itself.
+    place, pixels = (taps.place + offset).astype(np.intp), np.ascontiguousarray(flat).ravel()
+    upper, lower = pixels.take(place), pixels[side:].take(place)
+    right_upper, right_lower = pixels[1:].take(place), pixels[side + 1 :].take(place)
+    right_upper -= upper
+    upper += right_upper * taps.right
+    right_lower -= lower
+    lower += right_lower * taps.right
+    lower -= upper
+    upper += lower * taps.down
     return upper
 
 

@@ -4,19 +4,23 @@ import csv
 import io
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
-from negbuild.alignment import look
+from negbuild.alignment import Look, look
+from negbuild.confirmation import looks
 from negbuild.fingerprint import fingerprints, grids
 from negbuild.model import Fingerprint
 from negbuild.picture import Inspection, inspect
 from negbuild.twins import TWIN_RADIUS, Comparer, close_groups, confirmed_pairs
+from negbuild.workspace import Workspace
 
 Negbuild = Callable[..., Any]
 Photo = Callable[..., bytes]
@@ -189,3 +193,21 @@ def test_another_way_of_looking_forgets_what_the_one_before_found(
         one, other = (sha for (sha,) in catalog.execute("SELECT sha256 FROM images ORDER BY rowid LIMIT 2"))
         catalog.execute("INSERT OR REPLACE INTO pairs VALUES (?, ?, 60, 0, 1, 'aligned', '')", (one, other))
     assert negbuild("dedup", "--json").json == first
+
+
+def test_a_picture_is_prepared_once_though_threads_ask_for_it_together(
+    negbuild: Negbuild, photo: Photo, tmp_path: Path
+) -> None:
+    fill(tmp_path / "photos", {f"{number}.png": photo(number, (900, 700)) for number in range(6)})
+    assert negbuild("add", "photos", "--category", "dog", "--role", "known").code == 0
+    workspace, threads = Workspace(tmp_path), 8
+    with workspace.reading() as catalog, ThreadPoolExecutor(threads) as pool:
+        look_of, together = looks(catalog, workspace.store), Barrier(threads)
+
+        def ask(sha256: str) -> Look:
+            together.wait(timeout=60)
+            return look_of(sha256)
+
+        for sha256 in catalog.images():
+            answers = list(pool.map(ask, [sha256] * threads))
+            assert all(answer is answers[0] for answer in answers)
