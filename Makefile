@@ -54,7 +54,7 @@ dist: .venv/dev.stamp   ## Build the sdist, and the wheel from it
 bench-crawl: .venv/dev.stamp .venv-bench/peers.stamp  ## Speed beside img2dataset and icrawler; needs nginx; ARGS="--only hosts"
 	$(BIN)/python tests/bench/crawl.py $(ARGS)
 
-bench-twins: .venv/dev.stamp .venv-bench-twins/peers.stamp  ## Copies found and false pairs beside three peers; ARGS="FOLDER", ARGS="--only whole"
+bench-twins: .venv/dev.stamp .venv-bench-twins/peers.stamp  ## Copies found and false pairs beside three peers; ARGS="FOLDER", ARGS="FOLDER --only whole"
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench/twins.py --peers .venv-bench-twins/bin/python $(ARGS)
 
 bench-augment: .venv/dev.stamp  ## Copies a second beside a bare loop of albumentations; ARGS="--pictures 400"

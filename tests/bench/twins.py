@@ -6,7 +6,8 @@ Without a folder the pictures are crops of the photographs in scikit-image's whe
 those that the thresholds were chosen by; of a folder every picture is taken, and should be unrelated to the others.
 `--peers` is the Python of an environment with imagededup and image-dedup-ai (peers-twins.txt); a peer that is not there
 shows as `-`, and why is said. Every method sees the same JPEG files. faiss, which has no hashes of its own, gets
-negbuild's and must find the same pairs. Speed is CPU time, as a ratio. `whole` is `negbuild dedup` on so many pictures.
+negbuild's and must find the same pairs. Speed is CPU time, as a ratio. `whole` is `negbuild add` and `negbuild dedup`
+on so many pictures, or on those of the folder as they are.
 """
 
 import argparse
@@ -274,24 +275,39 @@ def _beside_faiss(prints: list[Fingerprint]) -> None:
     print(f"  faiss {faiss.__version__} on the same bits: {agree} candidates, in {times:.1f} times the CPU time a pair")
 
 
-def _whole(number: int) -> None:
-    """Run `negbuild dedup` as a person does, on web-sized photographs of which every tenth is an altered copy."""
-    alterations = [alter for change, alter in _ALTERATIONS.items() if change != "crop 10 % a side"]
+def _whole(number: int, given: Path | None) -> None:
+    """Run `negbuild add` and `negbuild dedup` as a person does, on the folder given or on made photographs."""
     with tempfile.TemporaryDirectory() as root:
-        folder = Path(root, "photos")
-        make(folder, "web", number - number // 10)
-        for place in range(number // 10):
-            with Image.open(folder / f"{place:05d}.jpg") as image:
-                (folder / f"{place:05d}c.jpg").write_bytes(_jpeg(alterations[place % len(alterations)](image)))
-        print(f"\nthe whole of dedup, {number:,} pictures of which {number // 10:,} are copies")
-        for command in (["add", "photos", "--category", "c", "--role", "known"], ["dedup"]):
+        folder = given.resolve() if given else _made(Path(root, "photos"), number)
+        steps: tuple[tuple[str, ...], ...] = (("add", str(folder), "--category", "c", "--role", "known"), ("dedup",))
+        total_cpu = total_wall = 0.0
+        for command in steps:
             before, wall = os.times(), time.perf_counter()
-            done = subprocess.run(
-                [sys.executable, "-m", "negbuild", *command], cwd=root, stdout=subprocess.PIPE, text=True, check=True
-            )
+            said = _negbuild(command, root)
             after, wall = os.times(), time.perf_counter() - wall
             cpu = after.children_user + after.children_system - before.children_user - before.children_system
-            print(f"  {command[0]:6} {cpu:6.1f} s CPU, {wall:6.1f} s: {done.stdout.splitlines()[0]}")
+            print(f"  {command[0]:8} {cpu:6.1f} s CPU, {wall:6.1f} s: {said.splitlines()[0]}", flush=True)
+            total_cpu, total_wall = total_cpu + cpu, total_wall + wall
+        found = json.loads(_negbuild(("dedup", "--json"), root))
+        looked_at = sum(found["distances"].values()) + sum(found["others"].values())
+        counts = f"{found['images']:,} pictures, {looked_at:,} candidates"
+        print(f"  together {total_cpu:6.1f} s CPU, {total_wall:6.1f} s: {counts}")
+
+
+def _made(folder: Path, number: int) -> Path:
+    """Make web-sized photographs of which every tenth is an altered copy."""
+    alterations = [alter for change, alter in _ALTERATIONS.items() if change != "crop 10 % a side"]
+    make(folder, "web", number - number // 10)
+    for place in range(number // 10):
+        with Image.open(folder / f"{place:05d}.jpg") as image:
+            (folder / f"{place:05d}c.jpg").write_bytes(_jpeg(alterations[place % len(alterations)](image)))
+    print(f"\nthe whole of dedup, {number:,} pictures of which {number // 10:,} are copies")
+    return folder
+
+
+def _negbuild(command: tuple[str, ...], root: str) -> str:
+    ran = [sys.executable, "-m", "negbuild", *command]
+    return subprocess.run(ran, cwd=root, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def _speed() -> None:
@@ -332,7 +348,7 @@ def main() -> None:
     if asked.only in {None, "speed"}:
         _speed()
     if asked.only == "whole":
-        _whole(asked.pictures)
+        _whole(asked.pictures, asked.folder)
 
 
 if __name__ == "__main__":
