@@ -23,7 +23,7 @@ from negbuild.registration import Affines, Array
 
 __all__ = ["JOIN_RADIUS", "Affine", "Look", "Reason", "Rival", "Verdict", "compare", "confirm", "look"]
 
-VERSION = "al-2"
+VERSION = "al-3"
 """Changes whenever the same pair would get another verdict."""
 
 JOIN_RADIUS = 64

@@ -108,10 +108,10 @@ def has_detail(cut: Array, seen: Array) -> NDArray[np.bool_]:
     """Say which blocks above their planes have something to compare, in both directions: shape (n, 36)."""
     pixels = np.maximum(seen.sum(axis=-1), 1)
     deviation = np.sqrt(np.square(cut).sum(axis=-1) / pixels)
-    return np.asarray((deviation > TEXTURE) & (_smallest_steps(cut, seen) / np.sqrt(pixels) > CORNERS))
+    return np.asarray((deviation > TEXTURE) & (smallest_steps(cut, seen) / np.sqrt(pixels) > CORNERS))
 
 
-def _smallest_steps(cut: Array, seen: Array) -> Array:
+def smallest_steps(cut: Array, seen: Array) -> Array:
     """Root of the smaller eigenvalue of each block's structure tensor."""
     square = cut.reshape(*cut.shape[:2], BLOCK, BLOCK)
     valid = seen.reshape(square.shape)

@@ -7,15 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negbuild import registration
-from negbuild.looks import BLOCK, Look, above_planes, blocks, ground, has_detail, within_frame
+from negbuild.looks import BLOCK, Look, above_planes, blocks, ground, has_detail, smallest_steps, within_frame
 from negbuild.registration import Affines, Array
 
 BLOCK_CORRELATION = 0.8
 """Of a block in both pictures, at half the pixels: what is finer is noise, and alignments are good to half a pixel."""
 
+STEPS_LEFT = 0.6
+"""Of a block with detail in one picture only: what may differ, of the steps that make detail of it. Two parts of one
+brick wall that share an edge, and nothing across it, differ in all of them."""
+
 SHARE, SURE_SHARE = 0.5, 0.75
-"""Of the blocks with detail in both pictures, those with detail in one of them counted as halves; the second one where
-only outlines on a plain ground agree."""
+"""Of the blocks with detail in both pictures, those with detail in one of them counted as halves where they do not
+agree; the second one where only outlines on a plain ground agree."""
 
 FEWEST_BLOCKS, FEWEST_INSIDE = 6, 3
 """Blocks that must agree, and of those such as hold no plain ground: two shirts of one cut share their outlines."""
@@ -23,7 +27,7 @@ FEWEST_BLOCKS, FEWEST_INSIDE = 6, 3
 NEAR_DISTANCE, NEAR_SHARE, FEWEST_NEAR = 16, 0.4, 4
 """Fingerprints this near (bits of 192) ask for less evidence: hardly one unrelated pair in a million is."""
 
-FAR_DISTANCE, FAR_SHARE = 56, 0.65
+FAR_DISTANCE, FAR_SHARE = 56, 0.7
 """Fingerprints further apart than this ask for more: two parts of one brick wall come as near as that."""
 
 _HALF, _IN_FRAME = 0.5, 0.99  # of a block, and of a pixel's weight
@@ -46,10 +50,14 @@ class Rival(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """For each pair: blocks that agree and blocks compared, everywhere and off the plain ground; shares in common."""
+    """For each pair: blocks that agree and blocks compared, everywhere and off the plain ground; shares in common.
+
+    `faint` of those that agree have detail in one of the pictures only. They are not among those off the plain ground.
+    """
 
     matched: NDArray[np.int64]
     compared: NDArray[np.float64]
+    faint: NDArray[np.int64]
     matched_inside: NDArray[np.int64]
     compared_inside: NDArray[np.float64]
     grounded: NDArray[np.bool_]
@@ -59,13 +67,16 @@ class Evidence(NamedTuple):
     def agrees(self, share: float, distances: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Say of which pairs enough agrees, by the distances of their fingerprints.
 
-        Outlines on a plain ground suffice only where nearly all do, or where the fingerprints are near.
+        Outlines on a plain ground suffice only where nearly all do, or where the fingerprints are near. Faint blocks
+        are no evidence for the things on such a ground, nor for near fingerprints, which ask for little: the folds of
+        two shirts of one cut agree in some.
         """
         shares = np.where(distances > FAR_DISTANCE, max(share, FAR_SHARE), share)
         whole = (self.matched >= FEWEST_BLOCKS) & (self.matched >= shares * self.compared)
         inside = (self.matched_inside >= FEWEST_INSIDE) & (self.matched_inside >= shares * self.compared_inside)
         sure = self.matched >= SURE_SHARE * self.compared
-        close = (self.matched >= FEWEST_NEAR) & (self.matched >= min(share, NEAR_SHARE) * self.compared)
+        clear, compared = self.matched - self.faint, self.compared - self.faint / 2
+        close = (clear >= FEWEST_NEAR) & (clear >= min(share, NEAR_SHARE) * compared)
         return (whole & (inside | ~self.grounded | sure)) | ((distances <= NEAR_DISTANCE) & close)
 
 
@@ -91,28 +102,45 @@ def evidence(newer: Look, rivals: Sequence[Rival], alignments: Affines) -> Evide
     one, other = above_planes(blocks(bases), seen), above_planes(blocks(warped.pixels), seen)
     common = warped.inside.mean(axis=-1)
     rest = common * np.minimum(np.abs(areas), 1 / np.maximum(np.abs(areas), 1e-6))
-    agree, weights = _agreement(one, other, seen)
+    agree, weights, faint = _agreement(one, other, seen)
     inside = blocks(grounds.astype(np.float32)).mean(axis=-1) < _OUTLINE
     return Evidence(
         matched=agree.sum(axis=-1),
         compared=weights.sum(axis=-1),
-        matched_inside=(agree & inside).sum(axis=-1),
-        compared_inside=(weights * inside).sum(axis=-1),
+        faint=faint.sum(axis=-1),
+        matched_inside=(agree & ~faint & inside).sum(axis=-1),
+        compared_inside=((weights - faint / 2) * inside).sum(axis=-1),
         grounded=~inside.all(axis=-1),
         more=np.maximum(common, rest),
         less=np.minimum(common, rest),
     )
 
 
-def _agreement(one: Array, other: Array, seen: Array) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Say which blocks agree, and how much each counts: one with detail in both pictures, half with detail in one."""
+def _agreement(
+    one: Array, other: Array, seen: Array
+) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_]]:
+    """Say which blocks agree, and how much each counts: one with detail in both pictures, half with detail in one.
+
+    Detail close to the threshold is lost where a copy was made smoother. A block with detail in one picture that
+    agrees all the same, not by a mere edge that runs through both, counts whole.
+    """
     a, b = _halved(one), _halved(other)
     product = (a * b).sum(axis=-1)
     alike = product > BLOCK_CORRELATION * np.sqrt(np.square(a).sum(axis=-1) * np.square(b).sum(axis=-1))
     whole = seen.mean(axis=-1) > _HALF
     in_one, in_other = whole & has_detail(one, seen), whole & has_detail(other, seen)
-    both = in_one & in_other
-    return both & alike, both + 0.5 * (in_one ^ in_other)
+    both, single = in_one & in_other, in_one ^ in_other
+    faint = single & alike
+    faint[faint] = _same_steps(one[faint], other[faint], seen[faint])
+    agree = (both & alike) | faint
+    return agree, np.where(agree | both, 1.0, 0.5 * single), faint
+
+
+def _same_steps(one: Array, other: Array, seen: Array) -> NDArray[np.bool_]:
+    """Say of which blocks (n, 256), at one contrast, little of the steps along their weakest direction differs."""
+    one, other = (cut / np.linalg.norm(cut, axis=-1, keepdims=True) for cut in (one, other))
+    differing, *own = (smallest_steps(cut[None], seen[None])[0] for cut in (one - other, one, other))
+    return np.asarray(differing < STEPS_LEFT * np.maximum(*own))
 
 
 def _halved(cut: Array) -> Array:

@@ -22,6 +22,7 @@ from negbuild.picture import Inspection, inspect
 
 Photo = Callable[..., bytes]
 Places = NDArray[np.float64]
+Box = tuple[float, float, float, float]
 Alteration = Callable[[Pillow.Image], bytes]
 Transpose = Pillow.Transpose
 BICUBIC = Pillow.Resampling.BICUBIC
@@ -140,6 +141,23 @@ def test_altered_copies_are_confirmed_either_way_round(name: str, change: str) -
         assert verdict.alignment is not None
 
 
+FAINT = {
+    "moon.png": [(0.084, 0.221, 0.908, 0.796), (0.377, 0.054, 0.952, 0.766)],
+    "retina.jpg": [(0.21, 0.058, 0.717, 0.873), (0.358, 0.365, 0.935, 0.909), (0.352, 0.245, 0.954, 0.834)],
+}
+"""Parts with so little contrast that copies made larger lose much of the detail."""
+
+
+@pytest.mark.parametrize(("name", "box"), [(name, box) for name, boxes in FAINT.items() for box in boxes])
+@pytest.mark.parametrize("change", ["crop 5 %", "rotated by 5 degrees"])
+def test_copies_that_lost_faint_detail_are_confirmed(name: str, box: Box, change: str) -> None:
+    image = part(photograph(name), *box)
+    image.thumbnail((640, 640))
+    original, altered = jpeg(image), ALTERATIONS[change](image)
+    for verdict in (judge(original, altered), judge(altered, original)):
+        assert verdict.reason is Reason.ALIGNED, str(verdict)
+
+
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_alignment_says_where_the_older_picture_lies_in_the_newer(orientation: str) -> None:
     image = photograph("astronaut.png").resize((520, 400))
@@ -194,6 +212,28 @@ def test_parts_of_one_photograph_that_do_not_overlap_are_not_copies(name: str) -
             assert not any(verdict.confirmed for verdict in verdicts), (place, verdicts)
 
 
+BRICKS: list[tuple[Box, Box, int]] = [
+    ((0.097, 0.097, 0.301, 0.454), (0.561, 0.376, 0.826, 0.949), 63),
+    ((0.0588, 0.0043, 0.3876, 0.5143), (0.6235, 0.2433, 0.961, 0.8238), 60),
+    ((0.161, 0.071, 0.438, 0.432), (0.196, 0.49, 0.502, 1.0), 58),
+    ((0.269, 0.531, 0.604, 0.797), (0.56, 0.234, 0.84, 0.438), 62),
+    ((0.356, 0.403, 0.557, 0.622), (0.634, 0.634, 0.868, 0.875), 63),
+    ((0.604, 0.645, 0.774, 0.861), (0.443, 0.313, 0.594, 0.499), 56),
+]
+"""Parts of one wall whose long joints fall into line, and how many bits apart they are."""
+
+
+@pytest.mark.parametrize(("one", "other", "distance"), BRICKS)
+def test_parts_of_one_wall_are_not_copies_though_their_joints_fall_into_line(
+    one: Box, other: Box, distance: int
+) -> None:
+    image = photograph("brick.png")
+    older, newer = seen(jpeg(part(image, *one)))[0], seen(jpeg(part(image, *other)))[0]
+    for orientation in range(len(ORIENTATIONS)):
+        for verdict in (compare(older, newer, distance, orientation), compare(newer, older, distance, orientation)):
+            assert not verdict.confirmed, str(verdict)
+
+
 @pytest.mark.parametrize(("shift", "copies"), [(0.1, True), (0.16, True), (0.45, False), (0.6, False)])
 def test_crops_are_copies_where_they_overlap_by_seven_tenths(shift: float, copies: bool) -> None:
     image = photograph("astronaut.png")
@@ -242,6 +282,16 @@ def test_shirts_of_one_cut_are_not_copies_but_each_is_of_itself(printed: bool) -
             verdict.confirmed for verdict in confirm(newer, [Rival(older, 20, 0) for older in looks[:place]])
         )
         assert compare(newer, seen(jpeg(shirt(place, printed), 40))[0], 6, 0).confirmed
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "printed", "distance"),
+    [(6, 35, False, 17), (4, 13, True, 16), (13, 14, True, 10), (29, 34, True, 13)],
+)
+def test_shirts_whose_outlines_agree_faintly_are_not_copies(one: int, other: int, printed: bool, distance: int) -> None:
+    older, newer = (seen(jpeg(shirt(seed, printed)))[0] for seed in (one, other))
+    for verdict in (compare(older, newer, distance, 0), compare(newer, older, distance, 0)):
+        assert not verdict.confirmed, str(verdict)
 
 
 def test_faces_cropped_alike_are_not_copies() -> None:
