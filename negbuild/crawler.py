@@ -1,4 +1,4 @@
-"""One crawl under way: named in one thread, fetched in the event loop, checked in several threads, recorded in one.
+"""One crawl under way: named in one thread, fetched in the event loop, checked beside it, recorded in one thread.
 
 Only the recording thread touches the catalog. What a kill interrupts was either recorded whole, or will be named,
 fetched and recorded again.
@@ -7,7 +7,6 @@ fetched and recorded again.
 import asyncio
 import logging
 import math
-import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterator
@@ -17,7 +16,7 @@ from typing import Any
 
 from negbuild.bringer import Bringer
 from negbuild.catalog import PENDING_PAGE, Catalog
-from negbuild.crew import Crew
+from negbuild.checkers import Checkers
 from negbuild.errands import Errand
 from negbuild.errors import NetworkDown, SourceError
 from negbuild.frontier import Entry, Frontier
@@ -34,7 +33,6 @@ _log = logging.getLogger("negbuild")
 
 _AT_ONCE = 192  # candidates under way, those at hosts that hang included; their bytes have a limit of their own
 _AT_ONCE_LOCALLY = 32
-_CHECKERS = (os.cpu_count() or 1) + 1  # one waits for the interpreter while the others decode
 _BATCH = 64  # pictures recorded in one transaction
 _LONGEST_UNSETTLED = 0.25  # seconds that a picture may wait for others to be recorded with
 _AHEAD = 512  # candidates named before their turn
@@ -76,7 +74,6 @@ class Crawler:
         self._job: tuple[asyncio.Future[Any], Callable[[Any], None]] | None = None
         self._failure: BaseException | None = None
         self._recorder = ThreadPoolExecutor(1, "recorder")
-        self._checkers = ThreadPoolExecutor(_CHECKERS, "checker")
 
     @property
     def categories(self) -> dict[str, str]:
@@ -87,7 +84,7 @@ class Crawler:
         """Hold pictures until there are as many as ordered, or no more; `candidates` stand in for the source's own."""
         self._progress = progress
         progress(self.unique, self._limit)
-        with self._recorder, self._checkers:
+        with self._recorder:
             if not self._is_enough():
                 with long_turns(), asyncio.Runner(loop_factory=loop_factory()) as runner:
                     runner.run(self._to_the_end(candidates))
@@ -96,13 +93,13 @@ class Crawler:
         loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         local = self._source.read is not None
-        async with Web(self._manners, self._hosts) as self._web:
+        async with Checkers(self._order.limits) as checkers, Web(self._manners, self._hosts) as self._web:
             left: Counter[str] = Counter()
             if not local and candidates is None:
                 left = await loop.run_in_executor(self._recorder, self._catalog.pending_hosts, *self.key)
             self._frontier = Frontier(_wait_locally if local else self._web.wait, left, spill=not local)
             named = self._errand.candidates(self._web) if candidates is None else candidates
-            self._bring = Bringer(self._source, self._web, self._order.limits, Crew(self._checkers, _CHECKERS)).bring
+            self._bring = Bringer(self._source, self._web, self._order.limits, checkers).bring
             self._naming = Naming(named, lambda: loop.call_soon_threadsafe(self._wake.set))
             ticking = asyncio.create_task(self._tick())
             try:

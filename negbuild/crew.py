@@ -20,6 +20,11 @@ class Crew:
         self._executor, self._threads, self._idle = executor, threads, threads
         self._waiting: deque[_Job] = deque()
 
+    @property
+    def waiting(self) -> int:
+        """Jobs that no thread has taken yet."""
+        return len(self._waiting)
+
     async def do(self, work: Callable[[], Result]) -> Result:
         """Do one job; raises what it raises."""
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()

@@ -1,0 +1,235 @@
+"""Pictures are checked the same in a process as here, whatever becomes of the process."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from negbuild import checkers as module
+from negbuild.checkers import WORTHWHILE, Checkers
+from negbuild.checking import Checked, check
+from negbuild.model import Image, SkipReason
+from negbuild.picture import Limits
+from tests.conftest import cli_environment, encode
+
+Negbuild = Callable[..., Any]
+Photo = Callable[..., bytes]
+
+LIMITS = Limits(max_bytes=200_000, min_side=100, first_frame=True)
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+
+@pytest.fixture(scope="module")
+def odd(photo: Photo) -> list[bytes]:
+    """Pictures of many kinds, and much that is none."""
+    pictures = [photo(seed, kind=kind) for seed in range(6) for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP")]
+    broken = [data[: len(data) * part // 4] for data in pictures[:8] for part in (1, 3)]
+    none = [b"", b"<html>", b"\x89PNG\r\n\x1a\n", bytes(300), photo(1, size=(99, 300)), photo(2) + bytes(200_000)]
+    return [*pictures, *broken, *none, encode(Pillow.new("RGB", (128, 128)))]
+
+
+@pytest.fixture
+def several(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let there be two processes, on whatever machine."""
+    monkeypatch.setattr(module, "_PROCESSES", 2)
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(work, 60))
+
+
+def same(one: Checked, other: Checked) -> bool:
+    if one.outcome != other.outcome or (one.grids is None) != (other.grids is None):
+        return False
+    return all(
+        np.array_equal(a, b) and a.dtype == b.dtype for a, b in zip(one.grids or (), other.grids or (), strict=True)
+    )
+
+
+async def rounds_until_employed(checkers: Checkers, pictures: list[bytes], number: int) -> None:
+    while len(checkers.employed) < number:
+        await asyncio.gather(*map(checkers.check, pictures * 2))
+
+
+def children(of: int) -> list[int]:
+    """Processes of this kind that another one has started."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int(place.joinpath("stat").read_text().rpartition(")")[2].split()[1])
+            command = place.joinpath("cmdline").read_bytes()
+        except OSError:  # it ended meanwhile
+            continue
+        if parent == of and b"negbuild.checking" in command:
+            found.append(int(place.name))
+    return found
+
+
+def until(true: Callable[[], object]) -> None:
+    end = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.mark.usefixtures("several")
+def test_a_process_finds_what_this_one_finds(odd: list[bytes]) -> None:
+    expected = [check(data, LIMITS) for data in odd]
+    reasons = {one.outcome.reason for one in expected if not isinstance(one.outcome, Image)}
+    assert {
+        SkipReason.TRUNCATED,
+        SkipReason.NOT_AN_IMAGE,
+        SkipReason.TOO_SMALL,
+        SkipReason.TOO_MANY_BYTES,
+        SkipReason.FLAT,
+    } <= reasons
+
+    async def main() -> None:
+        async with Checkers(LIMITS) as checkers:
+            await rounds_until_employed(checkers, odd, 2)
+            for found in await asyncio.gather(*map(checkers.check, odd)), [await checkers.check(data) for data in odd]:
+                assert [same(*pair) for pair in zip(found, expected, strict=True)] == [True] * len(odd)
+
+    run(main())
+
+
+@linux
+@pytest.mark.usefixtures("several")
+def test_few_pictures_and_an_idle_machine_need_no_process(photo: Photo) -> None:
+    async def main() -> None:
+        async with Checkers(LIMITS) as checkers:
+            await asyncio.gather(*(checkers.check(photo(seed % 5)) for seed in range(WORTHWHILE)))
+            for seed in range(100):  # one after the other: none waits
+                await checkers.check(photo(seed % 5))
+            assert not children(os.getpid())
+
+    run(main())
+
+
+@linux
+@pytest.mark.usefixtures("several")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
+def test_what_an_ended_process_had_to_do_is_done_all_the_same(photo: Photo, how: signal.Signals) -> None:
+    pictures = [photo(seed) for seed in range(20)] * 20
+    expected = {data: check(data, LIMITS) for data in pictures}
+
+    async def main() -> None:
+        async with Checkers(LIMITS) as checkers:
+            await rounds_until_employed(checkers, pictures, 2)
+            under_way = [asyncio.create_task(checkers.check(data)) for data in pictures]
+            await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+            for child in children(os.getpid()):
+                os.kill(child, how)
+            found = await asyncio.gather(*under_way)
+            assert all(same(one, expected[data]) for one, data in zip(found, pictures, strict=True))
+            assert checkers.employed == []
+            assert same(await checkers.check(pictures[0]), expected[pictures[0]])
+
+    run(main())
+    assert not children(os.getpid())
+
+
+@linux
+@pytest.mark.usefixtures("several")
+@pytest.mark.parametrize("program", ["/bin/false", "/nowhere/python"])
+def test_where_no_process_can_be_started_threads_do_it(
+    photo: Photo, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    monkeypatch.setattr(sys, "executable", program)
+    pictures = [photo(seed) for seed in range(20)] * 20
+
+    async def main() -> None:
+        async with Checkers(LIMITS) as checkers:
+            for _ in range(3):
+                found = await asyncio.gather(*map(checkers.check, pictures))
+                assert all(isinstance(one.outcome, Image) for one in found)
+            assert checkers.employed == []
+
+    run(main())
+
+
+@linux
+@pytest.mark.usefixtures("several")
+def test_pictures_that_nobody_waits_for_any_more_hold_up_no_others_and_nothing_is_left(photo: Photo) -> None:
+    pictures = [photo(seed) for seed in range(20)] * 20
+
+    async def main() -> None:
+        async with Checkers(LIMITS) as checkers:
+            await rounds_until_employed(checkers, pictures, 2)
+            under_way = [asyncio.create_task(checkers.check(data)) for data in pictures]
+            await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+            for task in under_way[::2]:
+                task.cancel()
+            found = await asyncio.gather(*under_way[1::2])
+            assert [one.outcome for one in found] == [check(data, LIMITS).outcome for data in pictures[1::2]]
+            under_way = [asyncio.create_task(checkers.check(data)) for data in pictures]
+            await asyncio.sleep(0)
+            for task in under_way:
+                task.cancel()
+        assert not children(os.getpid())
+
+    run(main())
+
+
+@pytest.fixture
+def many(tmp_path: Path, photo: Photo) -> Path:
+    """A folder of so many pictures that processes check them, with metadata that Pillow warns of."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    warned = b"\xff\xd8\xff\xe1\x00\x1aExif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\xff\xff\xff\xff"
+    pictures = [photo(seed, size=(640, 480)) for seed in range(10)]
+    for number in range(1200):
+        data = pictures[number % 10]
+        (folder / f"{number:04}.jpg").write_bytes(warned + data[2:] + number.to_bytes(2, "big"))
+    return folder
+
+
+def adding(folder: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "negbuild", "add", str(folder), "--category", "c", "--role", "known"]
+    return subprocess.Popen(
+        command,
+        cwd=folder.parent,
+        env=cli_environment(),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+@linux
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor: no process")
+def test_a_command_says_nothing_of_its_processes_and_leaves_none(many: Path) -> None:
+    running = adding(many)
+    until(lambda: children(running.pid))
+    _, said = running.communicate(timeout=60)
+    assert (running.returncode, said.splitlines()[1:]) == (0, ["next: negbuild dedup"])  # after the new workspace
+    assert not children(running.pid)
+
+
+@linux
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor: no process")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_processes_end_with_their_command(many: Path, how: signal.Signals) -> None:
+    running = adding(many)
+    until(lambda: children(running.pid))
+    ones = children(running.pid)
+    os.killpg(running.pid, how)  # as a terminal does
+    _, said = running.communicate(timeout=60)
+    until(lambda: not any(Path(f"/proc/{one}").exists() for one in ones))
+    assert "Traceback" not in said
+    if how is signal.SIGINT:
+        assert (running.returncode, said.splitlines()[-1]) == (
+            130,
+            "negbuild: interrupted; run the same command again to go on",
+        )
