@@ -1,6 +1,6 @@
 """The benchmarks of `make bench-crawl`: loopback, real photographs, a real disk; they print ratios, assert nothing.
 
-throughput  4,000 photographs on 16 hosts of nginx, by negbuild, img2dataset and icrawler in turn
+throughput  4,000 photographs on 16 hosts of nginx, by negbuild, img2dataset (twice) and icrawler in turn
 hosts       200 hosts that answer after 50 ms, without and with five among them that hang or throttle
 queue       1,000 pictures from lists of 4,000 and of 1,000,000 URLs: memory, and time until the first request
 
@@ -13,6 +13,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from servers import GOOD_HOSTS, HANGING_HOSTS, NGINX_HOSTS, THROTTLING_HOSTS, Be
 
 _HERE = Path(__file__).resolve().parent
 _BENCH = _HERE.parent.parent / ".bench"
-_SCRATCH = _BENCH / "out"
 _PHOTOGRAPHS = 4_000
 _PER_HOST = 10
 _LONG_LIST = 1_000_000
@@ -29,21 +29,21 @@ _FROM_LONG_LIST = 1_000
 _CPUINFO = Path("/proc/cpuinfo")
 
 
-def throughput(rounds: int) -> None:
+def throughput(rounds: int, scratch: Path) -> None:
     """Compare with the peers on the same list of photographs."""
     contestants = [negbuild(_PHOTOGRAPHS), *peers()]
     folder = _pictures("web", _PHOTOGRAPHS)
     decoding = float(_script("inspect", folder))  # brings the files into memory, too
     with nginx(_BENCH / "nginx", folder) as port:
         urls = _written("throughput.txt", _nginx_urls(port, _PHOTOGRAPHS))
-        laps = [[lap(one, urls, _SCRATCH) for one in contestants] for _ in range(rounds)]
+        laps = [[lap(one, urls, scratch) for one in contestants] for _ in range(rounds)]
     fair = [_fair(list(each)) for each in zip(*laps, strict=True)]
     print(f"\nthroughput: {_PHOTOGRAPHS:,} photographs on {len(NGINX_HOSTS)} hosts of nginx")
-    print(f"{'':20}{'the whole command':>37}{'first to last file':>26}")
-    print(f"{'':20}{'pictures':>9}{'seconds':>9}{'a second':>10}{'negbuild':>9}{'a second':>16}{'negbuild':>10}")
+    print(f"{'':26}{'the whole command':>37}{'first to last file':>26}")
+    print(f"{'':26}{'pictures':>9}{'seconds':>9}{'a second':>10}{'negbuild':>9}{'a second':>16}{'negbuild':>10}")
     for one, run in zip(contestants, fair, strict=True):
         whole, between = fair[0].rate / run.rate, fair[0].rate_between / run.rate_between
-        print(f"{one.name:20}{run.pictures:9,}{run.seconds:9.1f}{run.rate:10.0f}{whole:8.2f}x", end="")
+        print(f"{one.name:26}{run.pictures:9,}{run.seconds:9.1f}{run.rate:10.0f}{whole:8.2f}x", end="")
         print(f"{run.rate_between:16.0f}{between:9.2f}x")
     cores = os.cpu_count() or 1
     share = decoding / (fair[0].seconds * cores)
@@ -51,14 +51,14 @@ def throughput(rounds: int) -> None:
     print(f"{share:.0%} of negbuild's {fair[0].seconds:.1f} s on {cores} cores")
 
 
-def hosts(rounds: int) -> None:
+def hosts(rounds: int, scratch: Path) -> None:
     """Compare a crawl of slow hosts with the same one among which some hang or throttle."""
     number = len(GOOD_HOSTS) * _PER_HOST
     bad = [*HANGING_HOSTS, *THROTTLING_HOSTS]
     folder = _pictures("small", number)
     with slow_hosts(folder) as port:
         lists = [_written(f"hosts-{len(some)}-bad.txt", _host_urls(port, some)) for some in ([], bad)]
-        laps = [[lap(negbuild(number), urls, _SCRATCH) for urls in lists] for _ in range(rounds)]
+        laps = [[lap(negbuild(number), urls, scratch) for urls in lists] for _ in range(rounds)]
     good, mixed = (_fair(list(each)) for each in zip(*laps, strict=True))
     print(f"\nhosts: {number:,} photographs on {len(GOOD_HOSTS)} hosts that answer after 50 ms")
     print(f"{'':44}{'pictures':>9}{'seconds':>9}{'ratio':>9}")
@@ -70,11 +70,11 @@ def hosts(rounds: int) -> None:
         print(f"{name:44}{run.pictures:9,}{run.seconds:9.2f}{run.seconds / good.seconds:8.2f}x")
 
 
-def queue(rounds: int) -> None:
+def queue(rounds: int, scratch: Path) -> None:
     """Compare the first pictures of a long list with those of a short one."""
     folder = _pictures("web", _PHOTOGRAPHS)
     lengths = (_PHOTOGRAPHS, _LONG_LIST)
-    laps = [[_first_of(length, folder) for length in lengths] for _ in range(rounds)]
+    laps = [[_first_of(length, folder, scratch) for length in lengths] for _ in range(rounds)]
     short, long = (_fair([run for run, _ in each]) for each in zip(*laps, strict=True))
     waits = {run: wait for row in laps for run, wait in row}
     print(f"\nqueue: {_FROM_LONG_LIST:,} photographs from the start of a list")
@@ -86,12 +86,12 @@ def queue(rounds: int) -> None:
         print(f"{run.peak_bytes / 2**20:12.0f}{ratios[1]:8.2f}x{waits[run]:15.2f}{ratios[2]:8.2f}x")
 
 
-def _first_of(length: int, folder: Path) -> tuple[Lap, float]:
+def _first_of(length: int, folder: Path, scratch: Path) -> tuple[Lap, float]:
     """Crawl the start of a list; the run, and the seconds from its beginning to the first answer of the server."""
     log = _BENCH / "nginx" / "moments.log"
     log.unlink(missing_ok=True)
     with nginx(_BENCH / "nginx", folder, log=log) as port:
-        run = lap(negbuild(_FROM_LONG_LIST), _written("queue.txt", _nginx_urls(port, length)), _SCRATCH)
+        run = lap(negbuild(_FROM_LONG_LIST), _written("queue.txt", _nginx_urls(port, length)), scratch)
     with log.open() as moments:
         return run, float(next(moments)) - run.began
 
@@ -157,8 +157,9 @@ def main() -> None:
     options = parser.parse_args()
     _BENCH.mkdir(exist_ok=True)
     print(_machine())
-    for part in [options.only] if options.only else PARTS:
-        PARTS[part](max(1, options.rounds))
+    with tempfile.TemporaryDirectory(dir=_BENCH, prefix="out-") as scratch:
+        for part in [options.only] if options.only else PARTS:
+            PARTS[part](max(1, options.rounds), Path(scratch))
 
 
 if __name__ == "__main__":
