@@ -22,8 +22,10 @@ _log = logging.getLogger("negbuild")
 
 _CORES = os.cpu_count() or 1
 _THREADS = _CORES + 1  # one waits for the interpreter while the others decode
-_PROCESSES = min(_CORES, 4) if _CORES > 1 else 0  # more would wait for the event loop that feeds them
 _AHEAD = 8  # pictures given to a process at a time, so that it never waits for the next
+
+PROCESSES = min(_CORES, 4) if _CORES > 1 else 0
+"""How many are started: more would wait for the event loop that feeds them."""
 
 WORTHWHILE = 64
 """Pictures before the first process: starting it costs as much as checking them."""
@@ -58,7 +60,7 @@ class Checkers:
         """Check one picture."""
         self._checked += 1
         if not self._starting and self._crew.waiting and self._checked > WORTHWHILE:
-            self._starting = [asyncio.create_task(self._employ()) for _ in range(_PROCESSES)]
+            self._starting = [asyncio.create_task(self._employ()) for _ in range(PROCESSES)]
         if self.employed:
             done: asyncio.Future[Checked] = asyncio.get_running_loop().create_future()
             self._waiting.append((data, done))

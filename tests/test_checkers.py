@@ -15,7 +15,7 @@ import pytest
 from PIL import Image as Pillow
 
 from negbuild import checkers as module
-from negbuild.checkers import WORTHWHILE, Checkers
+from negbuild.checkers import PROCESSES, WORTHWHILE, Checkers
 from negbuild.checking import Checked, check
 from negbuild.model import Image, SkipReason
 from negbuild.picture import Limits
@@ -41,7 +41,7 @@ def odd(photo: Photo) -> list[bytes]:
 @pytest.fixture
 def several(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let there be two processes, on whatever machine."""
-    monkeypatch.setattr(module, "_PROCESSES", 2)
+    monkeypatch.setattr(module, "PROCESSES", 2)
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
@@ -208,7 +208,7 @@ def adding(folder: Path) -> "subprocess.Popen[str]":
 
 
 @linux
-@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor: no process")
+@pytest.mark.skipif(not PROCESSES, reason="one processor: no process")
 def test_a_command_says_nothing_of_its_processes_and_leaves_none(many: Path) -> None:
     running = adding(many)
     until(lambda: children(running.pid))
@@ -218,7 +218,7 @@ def test_a_command_says_nothing_of_its_processes_and_leaves_none(many: Path) -> 
 
 
 @linux
-@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor: no process")
+@pytest.mark.skipif(not PROCESSES, reason="one processor: no process")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_processes_end_with_their_command(many: Path, how: signal.Signals) -> None:
     running = adding(many)
