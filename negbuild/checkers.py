@@ -6,7 +6,6 @@ Threads stand in each other's way: they need the one interpreter between any two
 import asyncio
 import logging
 import os
-import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,8 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Self, cast
 
-from negbuild.checking import HEAD, Checked, check, head, length, terms, unpacked
+from negbuild import worker
+from negbuild.checking import Checked, Packed, check, check_packed, unpacked
 from negbuild.crew import Crew
 from negbuild.picture import Limits
 
@@ -82,29 +82,32 @@ class Checkers:
     def _hand_out(self) -> None:
         self.employed = [process for process in self.employed if not process.ended.is_set()]
         while self._waiting:
-            if not self.employed:
-                self._waiting.popleft()[1].set_exception(ChildProcessError())
-                continue
-            idlest = min(self.employed, key=lambda process: process.under_way)
-            if idlest.under_way >= _AHEAD:
+            idlest = min(self.employed, key=lambda process: process.under_way, default=None)
+            if idlest and idlest.under_way >= _AHEAD:
                 return
-            idlest.ask(*self._waiting.popleft())
+            data, done = self._waiting.popleft()
+            if done.done():  # nobody waits for it any more
+                continue
+            if idlest:
+                idlest.ask(data, done)
+            else:
+                done.set_exception(ChildProcessError())
 
 
 @asynccontextmanager
 async def _running(limits: Limits, answered: Callable[[], None]) -> AsyncIterator["_Process"]:
     """Run a process that checks pictures; `answered` is called when it can take more, or has ended."""
     _, process = await asyncio.get_running_loop().subprocess_exec(
-        lambda: _Process(answered),
-        *(sys.executable, "-P", "-m", "negbuild.checking"),
+        lambda: _Process(limits, answered),
+        *worker.command(),
         stderr=None,
-        # It imports what this one does, as in multiprocessing; and Ctrl-C is not for it.
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"},
-        start_new_session=True,
+        env=worker.environment(),
+        start_new_session=True,  # Ctrl-C is not for it
     )
     try:
-        process.tell(terms(limits))
-        await process.ready.wait()
+        process.ask(b"", process.ready)
+        with suppress(ChildProcessError):  # whether it runs is asked each time
+            await process.ready
         yield process
     finally:
         await process.end()
@@ -113,9 +116,10 @@ async def _running(limits: Limits, answered: Callable[[], None]) -> AsyncIterato
 class _Process(asyncio.SubprocessProtocol):
     """A process that checks pictures, in the order they came; of those it leaves undone, ChildProcessError tells."""
 
-    def __init__(self, answered: Callable[[], None]) -> None:
-        self.ready, self.ended = asyncio.Event(), asyncio.Event()
-        self._answered = answered
+    def __init__(self, limits: Limits, answered: Callable[[], None]) -> None:
+        self.ready: asyncio.Future[Checked] = asyncio.get_running_loop().create_future()
+        self.ended = asyncio.Event()
+        self._limits, self._answered = limits, answered
         self._asked: deque[asyncio.Future[Checked]] = deque()
         self._heard = bytearray()
         self._transport: asyncio.SubprocessTransport
@@ -125,16 +129,11 @@ class _Process(asyncio.SubprocessProtocol):
         """Pictures it has been given."""
         return len(self._asked)
 
-    def tell(self, message: bytes) -> None:
-        """Send a message."""
-        pipe = cast("asyncio.WriteTransport", self._transport.get_pipe_transport(0))
-        pipe.writelines([head(message), message])
-
     def ask(self, data: bytes, done: asyncio.Future[Checked]) -> None:
         """Have a picture checked."""
-        if not done.done():
-            self._asked.append(done)
-            self.tell(data)
+        self._asked.append(done)
+        pipe = cast("asyncio.WriteTransport", self._transport.get_pipe_transport(0))
+        pipe.write(worker.call(check_packed, data, self._limits))
 
     async def end(self) -> None:
         """End it at once: it holds nothing that could be lost."""
@@ -151,18 +150,15 @@ class _Process(asyncio.SubprocessProtocol):
         """Read what it says."""
         assert isinstance(data, bytes)
         self._heard += data
-        while len(self._heard) >= (end := HEAD + length(self._heard)):
-            message = bytes(self._heard[HEAD:end])
+        while len(self._heard) >= (end := worker.HEAD + worker.length(self._heard)):
+            message, done = self._heard[worker.HEAD : end], self._asked.popleft()
             del self._heard[:end]
-            if not message:
-                self.ready.set()
-            elif not (done := self._asked.popleft()).done():
-                done.set_result(unpacked(message))
+            if not done.done():
+                done.set_result(unpacked(cast("Packed", worker.answer(message))))
         self._answered()
 
     def process_exited(self) -> None:
         """Give up what is under way."""
-        self.ready.set()
         self.ended.set()
         for done in self._asked:
             if not done.done():

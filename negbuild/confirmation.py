@@ -6,14 +6,17 @@ from threading import Lock
 
 from negbuild.alignment import VERSION
 from negbuild.catalog import Catalog
-from negbuild.intake import current_fingerprints, held_thumbnail
-from negbuild.looks import Look, LookOf, look
+from negbuild.held import held_look
+from negbuild.intake import current_fingerprints
+from negbuild.looks import Look, LookOf
 from negbuild.model import Fingerprint, Progress, no_progress
 from negbuild.protection import check_guards
 from negbuild.store import Store
 from negbuild.twins import confirmed_pairs
+from negbuild.workers import Call, Workers, here
 
 _LOOKS = 50_000  # of 10 kB each
+_PATIENCE = 300  # pictures decoded or compared before processes are started: these take as long to start
 
 
 def confirm_copies(catalog: Catalog, store: Store, progress: Progress = no_progress) -> None:
@@ -23,20 +26,21 @@ def confirm_copies(catalog: Catalog, store: Store, progress: Progress = no_progr
     stays.
     """
     prints, before = current_fingerprints(catalog, store), catalog.confirmed(VERSION)
-    look_of = looks(catalog, store)
     new = [(key, print_) for key, print_ in prints if key not in before]
-    if new:
-        _confirm(catalog, prints, new, look_of, progress)
-    check_guards(catalog, prints, look_of, progress)
+    with Workers(_PATIENCE) as workers:
+        look_of = looks(catalog, store, workers.call)
+        if new:
+            _confirm(catalog, prints, new, look_of, progress, workers.call)
+        check_guards(catalog, prints, look_of, progress, workers.call)
 
 
-def looks(catalog: Catalog, store: Store) -> LookOf:
+def looks(catalog: Catalog, store: Store, call: Call = here) -> LookOf:
     """Prepare images that are held when asked for them, each once; in any thread."""
     images = {sha256: held.image for sha256, held in catalog.images().items()}
 
     @lru_cache(maxsize=_LOOKS)
     def seen(sha256: str) -> Look:
-        return look(held_thumbnail(store, images[sha256]))
+        return call(held_look, store, images[sha256])
 
     @lru_cache(maxsize=_LOOKS)
     def turn(_sha256: str) -> Lock:
@@ -55,10 +59,11 @@ def _confirm(
     new: Sequence[tuple[str, Fingerprint]],
     look_of: LookOf,
     progress: Progress,
+    call: Call,
 ) -> None:
     before = catalog.confirmed(VERSION)
     known = [(key, print_) for key, print_ in prints if key in before]
     afresh = not before
-    for keys, pairs, refused in confirmed_pairs(known, new, look_of, progress):
+    for keys, pairs, refused in confirmed_pairs(known, new, look_of, progress, call):
         catalog.confirm(keys, pairs, refused, VERSION, afresh=afresh)
         afresh = False

@@ -1,22 +1,16 @@
 """Where candidates that were tried become images and skips: compared, stored, recorded, all or nothing."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from PIL.Image import Image as Thumbnail
-
 from negbuild.catalog import Catalog
-from negbuild.errors import NegbuildError
 from negbuild.fingerprint import VERSION, Grids, fingerprints, grids
+from negbuild.held import held_thumbnail
 from negbuild.model import NO_VALIDATORS, Candidate, Fingerprint, Image, Settled, Skip, SkipReason, Validators
-from negbuild.picture import Limits, inspect
 from negbuild.protection import Watch, current_guards
 from negbuild.store import Store
 from negbuild.twins import Comparer
-
-_NO_LIMITS = Limits(max_bytes=sys.maxsize, max_pixels=sys.maxsize, min_side=1, first_frame=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +35,6 @@ def current_fingerprints(catalog: Catalog, store: Store) -> list[tuple[str, Fing
         made.append((sha256, fingerprints([grids(held_thumbnail(store, held.image))])[0]))
     catalog.renew_fingerprints(made, Comparer().add(made), VERSION)
     return made
-
-
-def held_thumbnail(store: Store, image: Image) -> Thumbnail:
-    """Grey thumbnail of an image that is held; raises NegbuildError where it is damaged since."""
-    inspected = inspect(store.read(image), _NO_LIMITS)
-    if isinstance(inspected, Skip):
-        raise NegbuildError(f"picture {image.sha256}: is damaged in the store; put images/ back from a copy")
-    return inspected.thumbnail
 
 
 class Taken(NamedTuple):

@@ -20,6 +20,7 @@ from negbuild.model import Fingerprint, Progress, no_progress
 from negbuild.neighbours import Against
 from negbuild.picture import Inspection
 from negbuild.twins import TWIN_RADIUS, TWIN_TEXTURE, confirmed_against
+from negbuild.workers import Call, here
 
 SAME_BYTES = "same bytes"
 
@@ -99,7 +100,9 @@ class Watch:
         return near + list(_same_bytes(batch, self._numbers))
 
 
-def check_guards(catalog: Catalog, prints: _Prints, look_of_image: LookOf, progress: Progress = no_progress) -> None:
+def check_guards(
+    catalog: Catalog, prints: _Prints, look_of_image: LookOf, progress: Progress = no_progress, call: Call = here
+) -> None:
     """Look at images, given with fingerprints, beside each guard that they were not looked at with, pixel by pixel.
 
     Safe to interrupt: what was looked at before stays.
@@ -123,7 +126,7 @@ def check_guards(catalog: Catalog, prints: _Prints, look_of_image: LookOf, progr
     for above, images in _unchecked(prints, catalog.guard_checks(_VERSION), last):
         fresh = [(key, guard.fingerprint) for key, guard in numbered.items() if guard.number > above]
         bytes_of = {numbered[key].sha256: numbered[key].number for key, _ in fresh}
-        for batch, pairs in confirmed_against(fresh, images, look_of, progress):
+        for batch, pairs in confirmed_against(fresh, images, look_of, progress, call):
             near = [Guarded(pair.newer, numbered[pair.older].number, pair.distance, pair.reason) for pair in pairs]
             same = _same_bytes(batch, bytes_of)
             catalog.check_guards([sha256 for sha256, _ in batch], [*near, *same], (above, last), _VERSION)

@@ -21,9 +21,10 @@ from typing import NamedTuple
 from threadpoolctl import threadpool_limits
 
 from negbuild.alignment import JOIN_RADIUS, Rival, confirm
-from negbuild.looks import LookOf
+from negbuild.looks import Look, LookOf
 from negbuild.model import Fingerprint, Pair, Progress, no_progress
 from negbuild.neighbours import Against, Index, Neighbour
+from negbuild.workers import Call, here
 
 TWIN_RADIUS = 16
 GROUP_RADIUS = 32
@@ -31,6 +32,9 @@ TWIN_TEXTURE = 3.0
 PLAIN_TEXTURE = 1.0
 
 _BATCH = 256
+
+_Told = tuple[bool, str, str]
+"""Whether a pair was confirmed, why, and its alignment as JSON."""
 
 
 class Comparer:
@@ -80,11 +84,12 @@ def confirmed_pairs(
     new: Sequence[tuple[str, Fingerprint]],
     look_of: LookOf,
     progress: Progress = no_progress,
+    call: Call = here,
 ) -> Iterator[Confirmed]:
     """Look at the pairs of each new image with all before it, `known` first, pixel by pixel; batch by batch.
 
     What is given are twins, and what looks alike: at most `GROUP_RADIUS` bits apart. `look_of` may be called from
-    several threads.
+    several threads, and so may `call`, by which each picture is compared.
     """
     index, keys = Index(JOIN_RADIUS), [key for key, _ in _textured(known)]
     index.hold([print_ for _, print_ in _textured(known)])
@@ -94,7 +99,9 @@ def confirmed_pairs(
             keys += [key for key, _ in _textured(batch)]
             found = index.add([print_ for _, print_ in _textured(batch)])
             groups = [list(group) for _, group in groupby(found, attrgetter("newer"))]
-            looked_at = [pair for pairs in threads.map(partial(_looked_at, keys, look_of), groups) for pair in pairs]
+            looked_at = [
+                pair for pairs in threads.map(partial(_looked_at, keys, look_of, call), groups) for pair in pairs
+            ]
             yield Confirmed(
                 keys=[key for key, _ in batch],
                 pairs=[pair for pair in looked_at if pair.twins or pair.distance <= GROUP_RADIUS],
@@ -108,10 +115,11 @@ def confirmed_against(
     new: Sequence[tuple[str, Fingerprint]],
     look_of: LookOf,
     progress: Progress = no_progress,
+    call: Call = here,
 ) -> Iterator[tuple[Sequence[tuple[str, Fingerprint]], list[Pair]]]:
     """Look at the pairs of each new image with `others`, pixel by pixel; give each batch and its pairs of twins.
 
-    The others are the older ones of the pairs. `look_of` may be called from several threads.
+    The others are the older ones of the pairs. `look_of` and `call` may be called from several threads.
     """
     held = _textured(others)
     against, keys = Against([print_ for _, print_ in held], JOIN_RADIUS), [key for key, _ in held]
@@ -124,26 +132,25 @@ def confirmed_against(
                 [one._replace(newer=one.newer + len(keys)) for one in group]
                 for _, group in groupby(found, attrgetter("newer"))
             ]
-            looked_at = threads.map(partial(_looked_at, both, look_of), groups)
+            looked_at = threads.map(partial(_looked_at, both, look_of, call), groups)
             yield batch, [pair for pairs in looked_at for pair in pairs if pair.twins]
             progress(start + len(batch), len(new))
 
 
-def _looked_at(keys: Sequence[str], look_of: LookOf, neighbours: Sequence[Neighbour]) -> list[Pair]:
+def _looked_at(keys: Sequence[str], look_of: LookOf, call: Call, neighbours: Sequence[Neighbour]) -> list[Pair]:
     """Look at one image and those near it; `keys` are those of their places."""
     rivals = [Rival(look_of(keys[one.older]), one.distance, one.orientation) for one in neighbours]
-    verdicts = confirm(look_of(keys[neighbours[0].newer]), rivals)
+    told = call(_told, look_of(keys[neighbours[0].newer]), rivals)
     return [
-        Pair(
-            older=keys[one.older],
-            newer=keys[one.newer],
-            distance=one.distance,
-            orientation=one.orientation,
-            twins=verdict.confirmed,
-            reason=str(verdict),
-            alignment=json.dumps(verdict.alignment) if verdict.alignment else "",
-        )
-        for one, verdict in zip(neighbours, verdicts, strict=True)
+        Pair(keys[one.older], keys[one.newer], one.distance, one.orientation, twins, reason, alignment)
+        for one, (twins, reason, alignment) in zip(neighbours, told, strict=True)
+    ]
+
+
+def _told(newer: Look, rivals: Sequence[Rival]) -> list[_Told]:
+    return [
+        (verdict.confirmed, str(verdict), json.dumps(verdict.alignment) if verdict.alignment else "")
+        for verdict in confirm(newer, rivals)
     ]
 
 

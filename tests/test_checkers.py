@@ -70,7 +70,7 @@ def children(of: int) -> list[int]:
             command = place.joinpath("cmdline").read_bytes()
         except OSError:  # it ended meanwhile
             continue
-        if parent == of and b"negbuild.checking" in command:
+        if parent == of and b"negbuild.worker" in command:
             found.append(int(place.name))
     return found
 

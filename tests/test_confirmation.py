@@ -20,6 +20,7 @@ from negbuild.fingerprint import fingerprints, grids
 from negbuild.model import Fingerprint
 from negbuild.picture import Inspection, inspect
 from negbuild.twins import TWIN_RADIUS, Comparer, close_groups, confirmed_pairs
+from negbuild.workers import Workers, here
 from negbuild.workspace import Workspace
 
 Negbuild = Callable[..., Any]
@@ -178,6 +179,20 @@ def test_any_order_gives_the_same_groups(photo: Photo) -> None:
     assert groups[0] == groups[1] == groups[2] == groups[3]
     assert len(set(groups[0].values())) == 6
     assert Comparer().add(named)  # fingerprints alone find some of them
+
+
+def test_processes_see_what_this_one_sees(photo: Photo) -> None:
+    originals = [Image.open(io.BytesIO(photo(number, SIZE))) for number in range(4)]
+    pictures = [*map(encoded, originals), *(encoded(alter(one)) for one in originals for alter in ALTERATIONS.values())]
+    thumbnails = [one.thumbnail for one in map(inspect, pictures) if isinstance(one, Inspection)]
+    named = [(str(place), print_) for place, print_ in enumerate(fingerprints([grids(one) for one in thumbnails]))]
+    with Workers(0) as workers:
+        here_and_there = [
+            list(confirmed_pairs([], named, lambda key: look(thumbnails[int(key)]), call=call))
+            for call in (here, workers.call)
+        ]
+    assert here_and_there[0] == here_and_there[1]
+    assert sum(pair.twins for some in here_and_there[0] for pair in some.pairs) > len(named)
 
 
 def test_another_way_of_looking_forgets_what_the_one_before_found(

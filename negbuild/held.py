@@ -1,0 +1,26 @@
+"""Images that are held, decoded again: for another fingerprint, or for looking at them pixel by pixel."""
+
+import sys
+
+from PIL.Image import Image as Thumbnail
+
+from negbuild.errors import NegbuildError
+from negbuild.looks import Look, look
+from negbuild.model import Image, Skip
+from negbuild.picture import Limits, inspect
+from negbuild.store import Store
+
+_NO_LIMITS = Limits(max_bytes=sys.maxsize, max_pixels=sys.maxsize, min_side=1, first_frame=True)
+
+
+def held_thumbnail(store: Store, image: Image) -> Thumbnail:
+    """Grey thumbnail of an image that is held; raises NegbuildError where it is damaged since."""
+    inspected = inspect(store.read(image), _NO_LIMITS)
+    if isinstance(inspected, Skip):
+        raise NegbuildError(f"picture {image.sha256}: is damaged in the store; put images/ back from a copy")
+    return inspected.thumbnail
+
+
+def held_look(store: Store, image: Image) -> Look:
+    """Prepare an image that is held for confirmation; raises NegbuildError where it is damaged since."""
+    return look(held_thumbnail(store, image))

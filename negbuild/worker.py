@@ -1,0 +1,71 @@
+"""A process that calls functions for the one that started it, one after the other.
+
+`python -m negbuild.worker` reads calls from its standard input and answers them on its standard output, until the input
+ends. A message is its length in `HEAD` bytes, and a pickle: of a function and its arguments, or of whether it returned,
+and what it returned or raised.
+"""
+
+import logging
+import os
+import pickle
+import sys
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from typing import BinaryIO
+
+HEAD = 8
+
+
+def command() -> list[str]:
+    """Return what starts such a process."""
+    return [sys.executable, "-P", "-m", "negbuild.worker"]
+
+
+def environment() -> dict[str, str]:
+    """Return the variables for it: it imports what this process does, as those of multiprocessing do."""
+    path = os.pathsep.join(filter(None, sys.path))
+    return {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
+
+
+def call(function: Callable[..., object], *arguments: object) -> bytes:
+    """Write a call down; the function must be one that can be imported."""
+    return _message((function, arguments))
+
+
+def length(head: bytes | bytearray) -> int:
+    """Read how long the message is that begins with this head."""
+    return int.from_bytes(head[:HEAD], "little")
+
+
+def answer(message: bytes | bytearray) -> object:
+    """Read an answer, without its head; raises what the function raised."""
+    returned, what = pickle.loads(message)  # noqa: S301  of a process of our own
+    if returned:
+        return what
+    raise what
+
+
+def _message(content: object) -> bytes:
+    pickled = pickle.dumps(content, pickle.HIGHEST_PROTOCOL)
+    return len(pickled).to_bytes(HEAD, "little") + pickled
+
+
+def _serve(calls: BinaryIO, answers: BinaryIO) -> None:
+    while head := calls.read(HEAD):
+        function, arguments = pickle.loads(calls.read(length(head)))  # noqa: S301  of who started this process
+        try:
+            told = True, function(*arguments)
+        except Exception as error:  # noqa: BLE001  raised where the call came from
+            told = False, error
+        answers.write(_message(told))
+        answers.flush()
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")  # as of the commands: odd metadata is no news to a person
+    logging.disable()
+    channel = os.dup(1)
+    os.dup2(2, 1)  # whatever a library prints is no answer
+    with suppress(BrokenPipeError), os.fdopen(0, "rb") as calls, os.fdopen(channel, "wb") as answers:
+        _serve(calls, answers)  # until who asks is gone
