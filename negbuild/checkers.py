@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from dataclasses import astuple
 from functools import partial
 from typing import Self, cast
 
@@ -119,7 +120,7 @@ class _Process(asyncio.SubprocessProtocol):
     def __init__(self, limits: Limits, answered: Callable[[], None]) -> None:
         self.ready: asyncio.Future[Checked] = asyncio.get_running_loop().create_future()
         self.ended = asyncio.Event()
-        self._limits, self._answered = limits, answered
+        self._limits, self._answered = astuple(limits), answered
         self._asked: deque[asyncio.Future[Checked]] = deque()
         self._heard = bytearray()
         self._transport: asyncio.SubprocessTransport

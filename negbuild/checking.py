@@ -25,9 +25,9 @@ def check(data: bytes, limits: Limits) -> Checked:
     return Checked(found.image, grids(found.thumbnail)) if isinstance(found, Inspection) else Checked(found)
 
 
-def check_packed(data: bytes, limits: Limits) -> Packed:
-    """Check the bytes of one picture for another process."""
-    outcome, reduced = check(data, limits)
+def check_packed(data: bytes, limits: tuple[Any, ...]) -> Packed:
+    """Check the bytes of one picture for another process; `limits` are the fields of `Limits`, in order."""
+    outcome, reduced = check(data, Limits(*limits))
     fields = [getattr(outcome, name) for name in outcome.__slots__]
     return type(outcome), fields, [(grid.tobytes(), grid.shape) for grid in reduced or ()]
 
