@@ -154,8 +154,12 @@ class _Process(asyncio.SubprocessProtocol):
         while len(self._heard) >= (end := worker.HEAD + worker.length(self._heard)):
             message, done = self._heard[worker.HEAD : end], self._asked.popleft()
             del self._heard[:end]
-            if not done.done():
+            if done.done():
+                continue
+            try:
                 done.set_result(unpacked(cast("Packed", worker.answer(message))))
+            except Exception as error:  # noqa: BLE001  raised where the picture is waited for
+                done.set_exception(error)
         self._answered()
 
     def process_exited(self) -> None:

@@ -103,6 +103,22 @@ def test_a_process_finds_what_this_one_finds(odd: list[bytes]) -> None:
     run(main())
 
 
+@pytest.mark.usefixtures("several")
+def test_what_checking_raises_is_raised_to_who_waits_and_the_next_picture_is_checked(photo: Photo) -> None:
+    nothing: Any = None
+
+    async def main() -> None:
+        async with Checkers(LIMITS) as checkers:
+            await rounds_until_employed(checkers, [photo(1)] * 100, 2)
+            for _ in range(20):
+                with pytest.raises(TypeError, match="NoneType"):
+                    await checkers.check(nothing)
+            assert isinstance((await checkers.check(photo(1))).outcome, Image)
+            assert len(checkers.employed) == 2
+
+    run(main())
+
+
 @linux
 @pytest.mark.usefixtures("several")
 def test_few_pictures_and_an_idle_machine_need_no_process(photo: Photo) -> None:
