@@ -128,6 +128,7 @@ def test_only_what_may_succeed_later_is_tried_again(status: int) -> None:
 def test_no_more_connections_than_allowed_whatever_the_threads_do(connections: int) -> None:
     host = Host(Pace(connections))
     lock, now, most, turns = threading.Lock(), 0, 0, 0
+    together, first = threading.Barrier(connections), iter(range(connections))
 
     def works() -> None:
         nonlocal now, most, turns
@@ -139,6 +140,9 @@ def test_no_more_connections_than_allowed_whatever_the_threads_do(connections: i
             with lock:
                 now += 1
                 most = max(most, now)
+                is_first = next(first, None) is not None
+            if is_first:  # as many as are allowed come in together, on however slow a machine
+                together.wait(10)
             time.sleep(0.0005)
             with lock:
                 now -= 1
