@@ -32,6 +32,7 @@ TWIN_TEXTURE = 3.0
 PLAIN_TEXTURE = 1.0
 
 _BATCH = 256
+_THREADS = min(os.cpu_count() or 1, 8)  # what is left to them, a sixth of the work, waits for the one interpreter
 
 _Told = tuple[bool, str, str]
 """Whether a pair was confirmed, why, and its alignment as JSON."""
@@ -93,7 +94,7 @@ def confirmed_pairs(
     """
     index, keys = Index(JOIN_RADIUS), [key for key, _ in _textured(known)]
     index.hold([print_ for _, print_ in _textured(known)])
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as threads:
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(_THREADS) as threads:
         for start in range(0, len(new), _BATCH):
             batch = new[start : start + _BATCH]
             keys += [key for key, _ in _textured(batch)]
@@ -123,7 +124,7 @@ def confirmed_against(
     """
     held = _textured(others)
     against, keys = Against([print_ for _, print_ in held], JOIN_RADIUS), [key for key, _ in held]
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as threads:
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(_THREADS) as threads:
         for start in range(0, len(new), _BATCH):
             batch = new[start : start + _BATCH]
             both = keys + [key for key, _ in _textured(batch)]

@@ -18,8 +18,8 @@ HEAD = 8
 
 
 def command() -> list[str]:
-    """Return what starts such a process."""
-    return [sys.executable, "-P", "-m", "negbuild.worker"]
+    """Return what starts such a process; an interpreter inside another program may not know of any."""
+    return [sys.executable or "", "-P", "-m", "negbuild.worker"]
 
 
 def environment() -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import pickle
 import subprocess
 import threading
 from collections.abc import Callable
@@ -46,17 +45,19 @@ class Workers:
 
     def call(self, function: Callable[..., Result], *arguments: object) -> Result:
         """Call a function that can be imported; raises what it raises. Another thread is another process."""
-        if self._left is None:
+        left = self._left  # read once: another thread may find out that there are no processes
+        if left is None:
             return function(*arguments)
-        if self._left > 0:  # threads may count it down too seldom: that only starts processes later
-            self._left -= 1
+        if left > 0:  # threads may count it down too seldom: that only starts processes later
+            self._left = left - 1
             return function(*arguments)
         try:
-            return cast("Result", _asked(self._process(), worker.call(function, *arguments)))
-        except (OSError, EOFError, pickle.UnpicklingError) as error:  # it cannot be started, or somebody ended it
+            answer = _asked(self._process(), worker.call(function, *arguments))
+        except (OSError, EOFError) as error:  # it cannot be started, or somebody ended it
             _log.debug("calling without a process: %s", error)
             self._left = None
             return function(*arguments)
+        return cast("Result", worker.answer(answer))
 
     def _process(self) -> "subprocess.Popen[bytes]":
         process: subprocess.Popen[bytes] | None = getattr(self._mine, "process", None)
@@ -72,13 +73,14 @@ class Workers:
         return process
 
 
-def _asked(process: "subprocess.Popen[bytes]", call: bytes) -> object:
+def _asked(process: "subprocess.Popen[bytes]", call: bytes) -> bytes:
+    """Send a call; return the answer, still packed. Raises OSError or EOFError where the process has ended."""
     assert process.stdin
     assert process.stdout
     process.stdin.write(call)
     process.stdin.flush()
-    head = process.stdout.read(worker.HEAD)
-    message = process.stdout.read(worker.length(head))
-    if not message:
+    size = worker.length(process.stdout.read(worker.HEAD))
+    message = process.stdout.read(size)
+    if not message or len(message) < size:
         raise EOFError
-    return worker.answer(message)
+    return message

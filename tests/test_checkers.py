@@ -157,9 +157,9 @@ def test_what_an_ended_process_had_to_do_is_done_all_the_same(photo: Photo, how:
 
 @linux
 @pytest.mark.usefixtures("several")
-@pytest.mark.parametrize("program", ["/bin/false", "/nowhere/python"])
+@pytest.mark.parametrize("program", ["/bin/false", "/nowhere/python", None])
 def test_where_no_process_can_be_started_threads_do_it(
-    photo: Photo, monkeypatch: pytest.MonkeyPatch, program: str
+    photo: Photo, monkeypatch: pytest.MonkeyPatch, program: str | None
 ) -> None:
     monkeypatch.setattr(sys, "executable", program)
     pictures = [photo(seed) for seed in range(20)] * 20

@@ -35,6 +35,7 @@ PURE = [
         "augmentation",
         "borders",
         "cards",
+        "checking",
         "compiled",
         "contact_sheet",
         "crossing",

@@ -51,6 +51,24 @@ def test_what_is_raised_is_raised_here_and_the_next_call_is_made(patience: int) 
             assert workers.call(math.sqrt, 4.0) == 2.0
 
 
+@several
+def test_a_missing_file_is_the_callers_matter_and_the_process_stays() -> None:
+    with Workers(0) as workers:
+        elsewhere = workers.call(os.getpid)
+        with pytest.raises(FileNotFoundError, match="/nowhere"):
+            workers.call(os.stat, "/nowhere")
+        assert workers.call(os.getpid) == elsewhere != os.getpid()
+
+
+@several
+def test_a_process_that_ends_while_others_are_asked_costs_no_answer() -> None:
+    with Workers(0) as workers, ThreadPoolExecutor(2) as threads:
+        pids = set(threads.map(lambda _: workers.call(os.getpid), range(50)))
+        found = threads.map(partial(workers.call, operator.mul), range(2000), range(2000))
+        os.kill(pids.pop(), signal.SIGKILL)
+        assert list(found) == [n * n for n in range(2000)]
+
+
 def test_a_small_job_starts_no_process() -> None:
     with Workers(30) as workers:
         assert {workers.call(os.getpid) for _ in range(30)} == {os.getpid()}
@@ -65,8 +83,10 @@ def test_where_a_process_is_ended_the_calls_are_made_here(how: signal.Signals) -
         assert [workers.call(os.getpid) for _ in range(3)] == [os.getpid()] * 3
 
 
-@pytest.mark.parametrize("program", ["/bin/false", "/nowhere/python"])
-def test_where_no_process_can_be_started_the_calls_are_made_here(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+@pytest.mark.parametrize("program", ["/bin/false", "/nowhere/python", None])
+def test_where_no_process_can_be_started_the_calls_are_made_here(
+    monkeypatch: pytest.MonkeyPatch, program: str | None
+) -> None:
     monkeypatch.setattr(sys, "executable", program)
     with Workers(0) as workers, ThreadPoolExecutor(2) as threads:
         assert list(threads.map(lambda _: workers.call(os.getpid), range(20))) == [os.getpid()] * 20

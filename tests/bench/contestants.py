@@ -74,7 +74,7 @@ def peers() -> list[Contestant]:
     return [
         Contestant("img2dataset 1.47.0", _img2dataset),
         # It decodes each picture and keeps its bytes, as negbuild does, where otherwise it encodes it anew.
-        Contestant("img2dataset, skip_reencode", lambda *places: [*_img2dataset(*places), "--skip_reencode=True"]),
+        Contestant("img2dataset skip_reencode", lambda *places: [*_img2dataset(*places), "--skip_reencode=True"]),
         Contestant("icrawler 0.6.10", _icrawler),
     ]
 
@@ -103,7 +103,7 @@ def lap(contestant: Contestant, urls: Path, scratch: Path) -> Lap:
 
     What it wrote stays: ext4 is slow to make files for half a minute after many were removed.
     """
-    lane = Path(tempfile.mkdtemp(prefix=f"{contestant.program}-".replace(",", ""), dir=scratch))
+    lane = Path(tempfile.mkdtemp(prefix=f"{contestant.program}-", dir=scratch))
     folder, told, log = lane / "out", lane / "told.json", lane / "log.txt"
     os.sync()  # what the one before wrote is not this one's load
     began, clock = time.time(), time.perf_counter()

@@ -6,8 +6,8 @@ Without a folder the pictures are crops of the photographs in scikit-image's whe
 those that the thresholds were chosen by; of a folder every picture is taken, and should be unrelated to the others.
 `--peers` is the Python of an environment with imagededup and image-dedup-ai (peers-twins.txt); a peer that is not there
 shows as `-`, and why is said. Every method sees the same JPEG files. faiss, which has no hashes of its own, gets
-negbuild's and must find the same pairs. Speed is CPU time, as a ratio. `whole` is `negbuild add` and `negbuild dedup`
-on so many pictures, or on those of the folder as they are.
+negbuild's and must find the same pairs. Speed is wall time, negbuild's on all cores and imagehash's in a loop, and then
+CPU time. `whole` is `negbuild add` and `negbuild dedup` on so many pictures, or on those of the folder as they are.
 """
 
 import argparse
@@ -282,6 +282,8 @@ def _whole(number: int, given: Path | None) -> None:
     with tempfile.TemporaryDirectory() as root:
         folder = given.resolve() if given else _made(Path(root, "photos"), number)
         steps: tuple[tuple[str, ...], ...] = (("add", str(folder), "--category", "c", "--role", "known"), ("dedup",))
+        what = folder if given else f"{number:,} pictures of which {number // 10:,} are copies"
+        print(f"\nthe whole of dedup, {what}")
         total_cpu = total_wall = 0.0
         for command in steps:
             before, wall = os.times(), time.perf_counter()
@@ -303,7 +305,6 @@ def _made(folder: Path, number: int) -> Path:
     for place in range(number // 10):
         with Image.open(folder / f"{place:05d}.jpg") as image:
             (folder / f"{place:05d}c.jpg").write_bytes(_jpeg(alterations[place % len(alterations)](image)))
-    print(f"\nthe whole of dedup, {number:,} pictures of which {number // 10:,} are copies")
     return folder
 
 
