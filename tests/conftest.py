@@ -22,6 +22,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background by a shell: the commands under test would inherit that, and tests press Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 ROOT = Path(__file__).parent.parent
 FIXTURES = ROOT.parent / "shared" / "fixtures"
 
