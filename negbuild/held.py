@@ -14,13 +14,16 @@ _NO_LIMITS = Limits(max_bytes=sys.maxsize, max_pixels=sys.maxsize, min_side=1, f
 
 
 def held_thumbnail(store: Store, image: Image) -> Thumbnail:
-    """Grey thumbnail of an image that is held; raises NegbuildError where it is damaged since."""
-    inspected = inspect(store.read(image), _NO_LIMITS)
+    """Grey thumbnail of an image that is held; raises NegbuildError where it is lost or damaged since."""
+    try:
+        inspected = inspect(store.read(image), _NO_LIMITS)
+    except FileNotFoundError as error:
+        raise NegbuildError(f"picture {image.sha256}: is lost from the store; put images/ back from a copy") from error
     if isinstance(inspected, Skip):
         raise NegbuildError(f"picture {image.sha256}: is damaged in the store; put images/ back from a copy")
     return inspected.thumbnail
 
 
 def held_look(store: Store, image: Image) -> Look:
-    """Prepare an image that is held for confirmation; raises NegbuildError where it is damaged since."""
+    """Prepare an image that is held for confirmation; raises NegbuildError where it is lost or damaged since."""
     return look(held_thumbnail(store, image))

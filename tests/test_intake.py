@@ -53,7 +53,7 @@ def test_fingerprints_of_another_version_are_made_anew_with_their_pairs(
     assert rows(tmp_path, "SELECT * FROM pairs ORDER BY older, newer") == pairs
 
 
-def test_a_picture_that_was_damaged_in_the_store_is_told_when_it_is_needed(
+def test_a_picture_that_was_damaged_in_the_store_or_lost_is_told_when_it_is_needed(
     negbuild: Negbuild, photo: Photo, tmp_path: Path
 ) -> None:
     (tmp_path / "photos").mkdir()
@@ -66,6 +66,12 @@ def test_a_picture_that_was_damaged_in_the_store_is_told_when_it_is_needed(
     assert (done.code, done.err) == (
         1,
         f"negbuild: picture {stored.stem}: is damaged in the store; put images/ back from a copy\n",
+    )
+    stored.unlink()
+    done = negbuild("dedup")
+    assert (done.code, done.err) == (
+        1,
+        f"negbuild: picture {stored.stem}: is lost from the store; put images/ back from a copy\n",
     )
 
 
