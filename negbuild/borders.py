@@ -52,8 +52,11 @@ def _border(lines: NDArray[np.uint8], widest: int) -> int:
     """Width of the border from the first line on, `widest` at most; zero where there is none."""
     if int(lines[0].max()) - int(lines[0].min()) > 2 * _PEAK:  # as of nearly every photograph
         return 0
+    middle = np.median(lines[0]).astype(np.float32)
+    if np.abs(lines[0] - middle).mean() >= _EVEN:  # as of many a sky
+        return 0
     levels = lines[: widest + _RINGING + _BLUR + 1].astype(np.float32)
-    off = np.abs(levels - np.median(lines[0]).astype(np.float32))
+    off = np.abs(levels - middle)
     plain = (off.mean(axis=1) < _EVEN) & (off.max(axis=1) < _PEAK)
     width = _run(plain)
     if not 0 < width <= widest:

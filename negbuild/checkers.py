@@ -7,29 +7,24 @@ import asyncio
 import logging
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import astuple
 from functools import partial
 from typing import Self, cast
 
-from negbuild import worker
+from negbuild import worker, workers
 from negbuild.checking import Checked, Packed, check, check_packed, unpacked
 from negbuild.crew import Crew
 from negbuild.picture import Limits
+from negbuild.workers import PROCESSES, WORTHWHILE
 
 _log = logging.getLogger("negbuild")
 
-_CORES = os.cpu_count() or 1
-_THREADS = _CORES + 1  # one waits for the interpreter while the others decode
+_THREADS = (os.cpu_count() or 1) + 1  # one waits for the interpreter while the others decode
 _AHEAD = 8  # pictures given to a process at a time, so that it never waits for the next
-
-PROCESSES = min(_CORES, 4) if _CORES > 1 else 0
-"""How many are started: more would wait for the event loop that feeds them."""
-
-WORTHWHILE = 64
-"""Pictures before the first process: starting it costs as much as checking them."""
+_ANSWERS = 2**16  # bytes of them that are read at a time
 
 
 class Checkers:
@@ -43,7 +38,7 @@ class Checkers:
         self.do = self._crew.do
         """Does anything else in one of the threads."""
         self._checked = 0
-        self._starting: list[asyncio.Task[None]] = []
+        self._started: list[_Process] | None = None
         self.employed: list[_Process] = []
         """The processes that check pictures now."""
         self._waiting: deque[tuple[bytes, asyncio.Future[Checked]]] = deque()
@@ -52,16 +47,16 @@ class Checkers:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for start in self._starting:
-            start.cancel()
-        await asyncio.gather(*self._starting, return_exceptions=True)
+        for process in self._started or []:
+            process.end()
         self._threads.shutdown()
 
     async def check(self, data: bytes) -> Checked:
         """Check one picture."""
         self._checked += 1
-        if not self._starting and self._crew.waiting and self._checked > WORTHWHILE:
-            self._starting = [asyncio.create_task(self._employ()) for _ in range(PROCESSES)]
+        if self._started is None and self._crew.waiting and self._checked > WORTHWHILE:
+            self._started = []
+            self._start(self._started)
         if self.employed:
             done: asyncio.Future[Checked] = asyncio.get_running_loop().create_future()
             self._waiting.append((data, done))
@@ -70,18 +65,15 @@ class Checkers:
                 return await done
         return await self.do(partial(check, data, self._limits))
 
-    async def _employ(self) -> None:
-        """Have pictures checked by one more process, as long as it lasts."""
+    def _start(self, started: "list[_Process]") -> None:
         try:
-            async with _running(self._limits, self._hand_out) as process:
-                self.employed.append(process)
-                self._hand_out()
-                await process.ended.wait()
-        except OSError as error:
+            for _ in range(PROCESSES):
+                started.append(_Process(self._limits, self._hand_out))
+        except (OSError, NotImplementedError) as error:  # or the event loop of Windows
             _log.debug("checking without a process: %s", error)
 
     def _hand_out(self) -> None:
-        self.employed = [process for process in self.employed if not process.ended.is_set()]
+        self.employed = [process for process in self._started or [] if process.ready and not process.ended]
         while self._waiting:
             idlest = min(self.employed, key=lambda process: process.under_way, default=None)
             if idlest and idlest.under_way >= _AHEAD:
@@ -95,35 +87,30 @@ class Checkers:
                 done.set_exception(ChildProcessError())
 
 
-@asynccontextmanager
-async def _running(limits: Limits, answered: Callable[[], None]) -> AsyncIterator["_Process"]:
-    """Run a process that checks pictures; `answered` is called when it can take more, or has ended."""
-    _, process = await asyncio.get_running_loop().subprocess_exec(
-        lambda: _Process(limits, answered),
-        *worker.command(),
-        stderr=None,
-        env=worker.environment(),
-        start_new_session=True,  # Ctrl-C is not for it
-    )
-    try:
-        process.ask(b"", process.ready)
-        with suppress(ChildProcessError):  # whether it runs is asked each time
-            await process.ready
-        yield process
-    finally:
-        await process.end()
+class _Process:
+    """A process that checks pictures, in the order they came; of those it leaves undone, ChildProcessError tells.
 
+    Its pipes are written to and read from here: the transports of uvloop close a file twice, and the second time it may
+    be one that another thread has just opened.
+    """
 
-class _Process(asyncio.SubprocessProtocol):
-    """A process that checks pictures, in the order they came; of those it leaves undone, ChildProcessError tells."""
-
-    def __init__(self, limits: Limits, answered: Callable[[], None]) -> None:
-        self.ready: asyncio.Future[Checked] = asyncio.get_running_loop().create_future()
-        self.ended = asyncio.Event()
-        self._limits, self._answered = astuple(limits), answered
+    def __init__(self, limits: Limits, news: Callable[[], None]) -> None:
+        """Start it; `news` is called when it can take more, and when it has ended. Raises OSError."""
+        self.ready = self.ended = False
+        self._limits, self._news = astuple(limits), news
         self._asked: deque[asyncio.Future[Checked]] = deque()
+        self._unsent: deque[memoryview] = deque()
         self._heard = bytearray()
-        self._transport: asyncio.SubprocessTransport
+        self._loop = asyncio.get_running_loop()
+        self._process = workers.start()
+        assert self._process.stdin
+        assert self._process.stdout
+        self._calls, self._answers = self._process.stdin.fileno(), self._process.stdout.fileno()
+        self._loop.add_reader(self._answers, self._hear)
+        os.set_blocking(self._calls, False)
+        nobody: asyncio.Future[Checked] = self._loop.create_future()
+        nobody.cancel()
+        self.ask(b"", nobody)  # its answer says that it is ready
 
     @property
     def under_way(self) -> int:
@@ -133,40 +120,53 @@ class _Process(asyncio.SubprocessProtocol):
     def ask(self, data: bytes, done: asyncio.Future[Checked]) -> None:
         """Have a picture checked."""
         self._asked.append(done)
-        pipe = cast("asyncio.WriteTransport", self._transport.get_pipe_transport(0))
-        pipe.write(worker.call(check_packed, data, self._limits))
+        self._unsent.append(memoryview(worker.call(check_packed, data, self._limits)))
+        if len(self._unsent) == 1:
+            self._send()
 
-    async def end(self) -> None:
-        """End it at once: it holds nothing that could be lost."""
-        with suppress(ProcessLookupError):
-            self._transport.kill()
-        await self.ended.wait()
-        self._transport.close()
+    def end(self) -> None:
+        """End it, and give up what is under way."""
+        if self.ended:
+            return
+        self.ended = True
+        self._loop.remove_reader(self._answers)
+        self._loop.remove_writer(self._calls)
+        workers.end(self._process)
+        for done in self._asked:
+            if not done.done():
+                done.set_exception(ChildProcessError())
+        self._asked.clear()
+        self._news()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport; the event loop calls this and the next ones."""
-        self._transport = cast("asyncio.SubprocessTransport", transport)
+    def _send(self) -> None:
+        """Write as much as it can take now, and the rest when it can take more."""
+        with suppress(BrokenPipeError):  # it has ended: what it said before is read first
+            while self._unsent:
+                try:
+                    sent = os.write(self._calls, self._unsent[0])
+                except BlockingIOError:
+                    self._loop.add_writer(self._calls, self._send)
+                    return
+                self._unsent[0] = self._unsent[0][sent:]
+                if not self._unsent[0]:
+                    self._unsent.popleft()
+        self._loop.remove_writer(self._calls)
 
-    def pipe_data_received(self, fd: int, data: bytes | str) -> None:  # noqa: ARG002  there is but one
+    def _hear(self) -> None:
         """Read what it says."""
-        assert isinstance(data, bytes)
-        self._heard += data
+        heard = os.read(self._answers, _ANSWERS)
+        if not heard:
+            self.end()
+            return
+        self._heard += heard
         while len(self._heard) >= (end := worker.HEAD + worker.length(self._heard)):
             message, done = self._heard[worker.HEAD : end], self._asked.popleft()
             del self._heard[:end]
+            self.ready = True
             if done.done():
                 continue
             try:
                 done.set_result(unpacked(cast("Packed", worker.answer(message))))
             except Exception as error:  # noqa: BLE001  raised where the picture is waited for
                 done.set_exception(error)
-        self._answered()
-
-    def process_exited(self) -> None:
-        """Give up what is under way."""
-        self.ended.set()
-        for done in self._asked:
-            if not done.done():
-                done.set_exception(ChildProcessError())
-        self._asked.clear()
-        self._answered()
+        self._news()

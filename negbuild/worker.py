@@ -1,10 +1,11 @@
 """A process that calls functions for the one that started it, one after the other.
 
-`python -m negbuild.worker` reads calls from its standard input and answers them on its standard output, until the input
-ends. A message is its length in `HEAD` bytes, and a pickle: of a function and its arguments, or of whether it returned,
-and what it returned or raised.
+`python -m negbuild.worker MODULE...` imports modules, reads calls from its standard input and answers them on its
+standard output, until the input ends. A message is its length in `HEAD` bytes, and a pickle: of a function and its
+arguments, or of whether it returned, and what it returned or raised.
 """
 
+import importlib
 import logging
 import os
 import pickle
@@ -15,17 +16,6 @@ from contextlib import suppress
 from typing import BinaryIO
 
 HEAD = 8
-
-
-def command() -> list[str]:
-    """Return what starts such a process; an interpreter inside another program may not know of any."""
-    return [sys.executable or "", "-P", "-m", "negbuild.worker"]
-
-
-def environment() -> dict[str, str]:
-    """Return the variables for it: it imports what this process does, as those of multiprocessing do."""
-    path = os.pathsep.join(filter(None, sys.path))
-    return {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
 
 
 def call(function: Callable[..., object], *arguments: object) -> bytes:
@@ -53,8 +43,9 @@ def _message(content: object) -> bytes:
 
 def _serve(calls: BinaryIO, answers: BinaryIO) -> None:
     while head := calls.read(HEAD):
-        function, arguments = pickle.loads(calls.read(length(head)))  # noqa: S301  of who started this process
+        message = calls.read(length(head))
         try:
+            function, arguments = pickle.loads(message)  # noqa: S301  of who started this process
             told = True, function(*arguments)
         except Exception as error:  # noqa: BLE001  raised where the call came from
             told = False, error
@@ -67,5 +58,7 @@ if __name__ == "__main__":
     logging.disable()
     channel = os.dup(1)
     os.dup2(2, 1)  # whatever a library prints is no answer
+    for name in sys.argv[1:]:
+        importlib.import_module(name)
     with suppress(BrokenPipeError), os.fdopen(0, "rb") as calls, os.fdopen(channel, "wb") as answers:
         _serve(calls, answers)  # until who asks is gone

@@ -1,10 +1,13 @@
 """Calls that take long, made in processes: threads of one interpreter wait for each other between short steps."""
 
+import atexit
 import logging
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol, Self, TypeVar, cast
 
 from negbuild import worker
@@ -12,6 +15,64 @@ from negbuild import worker
 _log = logging.getLogger("negbuild")
 
 Result = TypeVar("Result")
+
+_CORES = os.cpu_count() or 1
+
+PROCESSES = min(_CORES, 4) if _CORES > 1 else 0
+"""How many check pictures: more would wait for the event loop that feeds them."""
+
+WORTHWHILE = 64
+"""Pictures before the first process checks any: starting it costs as much as checking them."""
+
+_PIPE = 2**20  # bytes: some pictures, so that no process waits for the rest of one
+_prepared: list["subprocess.Popen[bytes]"] = []
+
+
+def start() -> "subprocess.Popen[bytes]":
+    """Start a process that answers calls, or give one that was prepared; raises OSError where it cannot be."""
+    return _prepared.pop() if _prepared else _started()
+
+
+def prepare(number: int, module: str) -> None:
+    """Start processes that will be needed soon; they import a module while this one is busy with its own."""
+    with suppress(OSError):  # who needs them will be told
+        _prepared.extend(_started(module) for _ in range(number))
+
+
+@atexit.register
+def _dismiss() -> None:
+    while _prepared:
+        end(_prepared.pop())
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """End a process at once: it holds nothing that could be lost."""
+    process.kill()
+    with suppress(OSError), process:  # which closes its pipes, whatever is left to write, and waits
+        pass
+
+
+def _started(*modules: str) -> "subprocess.Popen[bytes]":
+    process = subprocess.Popen(  # noqa: S603  this interpreter; one inside another program may not know of any
+        [sys.executable or "", "-P", "-m", "negbuild.worker", *modules],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=_environment(),
+        start_new_session=True,  # Ctrl-C is not for it
+    )
+    if sys.platform == "linux":
+        import fcntl
+
+        assert process.stdin
+        with suppress(OSError):  # a system may allow less
+            fcntl.fcntl(process.stdin, fcntl.F_SETPIPE_SZ, _PIPE)
+    return process
+
+
+def _environment() -> dict[str, str]:
+    """Return the variables for a process: it imports what this one does, as those of multiprocessing do."""
+    path = os.pathsep.join(filter(None, sys.path))
+    return {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
 
 
 class Call(Protocol):
@@ -31,7 +92,7 @@ class Workers:
 
     def __init__(self, patience: int) -> None:
         """Make so many calls in this process before others are started: a small job ends sooner without them."""
-        self._left = patience if (os.cpu_count() or 1) > 1 else None
+        self._left = patience if _CORES > 1 else None
         self._mine = threading.local()
         self._started: list[subprocess.Popen[bytes]] = []
 
@@ -40,8 +101,7 @@ class Workers:
 
     def __exit__(self, *_: object) -> None:
         for process in self._started:
-            process.kill()  # it holds nothing that could be lost
-            process.communicate()
+            end(process)
 
     def call(self, function: Callable[..., Result], *arguments: object) -> Result:
         """Call a function that can be imported; raises what it raises. Another thread is another process."""
@@ -62,13 +122,7 @@ class Workers:
     def _process(self) -> "subprocess.Popen[bytes]":
         process: subprocess.Popen[bytes] | None = getattr(self._mine, "process", None)
         if process is None:
-            process = self._mine.process = subprocess.Popen(  # noqa: S603  this interpreter
-                worker.command(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env=worker.environment(),
-                start_new_session=True,  # Ctrl-C is not for it
-            )
+            process = self._mine.process = start()
             self._started.append(process)
         return process
 

@@ -15,10 +15,11 @@ import pytest
 from PIL import Image as Pillow
 
 from negbuild import checkers as module
-from negbuild.checkers import PROCESSES, WORTHWHILE, Checkers
+from negbuild.checkers import Checkers
 from negbuild.checking import Checked, check
 from negbuild.model import Image, SkipReason
 from negbuild.picture import Limits
+from negbuild.workers import PROCESSES, WORTHWHILE
 from tests.conftest import cli_environment, encode
 
 Negbuild = Callable[..., Any]
@@ -221,6 +222,27 @@ def adding(folder: Path) -> "subprocess.Popen[str]":
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
+
+
+@linux
+@pytest.mark.skipif(not PROCESSES, reason="one processor: no process")
+@pytest.mark.parametrize(
+    ("options", "early"),
+    [
+        (["-n", str(WORTHWHILE + 1)], True),
+        (["-n", str(WORTHWHILE)], False),
+        (["-n", str(WORTHWHILE + 1), "--dry-run"], False),
+    ],
+)
+def test_a_large_crawl_starts_processes_before_anything_else(tmp_path: Path, options: list[str], early: bool) -> None:
+    command = [sys.executable, "-m", "negbuild", "crawl", "--source", "noise", *options]
+    seen: set[int] = set()
+    with subprocess.Popen(command, cwd=tmp_path, env=cli_environment(), stdout=subprocess.DEVNULL) as running:
+        while running.poll() is None:
+            seen.update(children(running.pid))
+    assert running.returncode == 0
+    assert len(seen) == (PROCESSES if early else 0)
+    assert not any(Path(f"/proc/{one}").exists() for one in seen)
 
 
 @linux

@@ -12,15 +12,18 @@ from functools import partial
 import numpy as np
 import pytest
 
-from negbuild.errors import NegbuildError, UsageError
-from negbuild.workers import Workers
+from negbuild import workers as module
+from negbuild.errors import UsageError
+from negbuild.source import find_source
+from negbuild.workers import Workers, end, prepare, start
+
+IMPORTED = "'colorsys' in __import__('sys').modules"
 
 several = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor: no process")
 
 
-def refuse(error: type[Exception], said: str) -> None:
-    """Raise, as what is called may do: in a test run the process finds this module, too."""
-    raise error(said)
+def of_this_module() -> None:
+    """Stand for a function that a process cannot import: it does not find the tests."""
 
 
 @several
@@ -39,16 +42,25 @@ def test_calls_are_made_elsewhere_by_one_process_a_thread_and_in_order() -> None
             os.kill(pid, 0)
 
 
-@pytest.mark.parametrize("patience", [0, 10])
+@several
+@pytest.mark.parametrize("patience", [0, 100])
 def test_what_is_raised_is_raised_here_and_the_next_call_is_made(patience: int) -> None:
     with Workers(patience) as workers:
         for _ in range(2):
             with pytest.raises(ValueError, match=r"math domain error|expected a nonnegative input"):
                 workers.call(math.sqrt, -1.0)
-            for kind in (NegbuildError, UsageError):
-                with pytest.raises(kind, match=r"^picture: is damaged$"):
-                    workers.call(refuse, kind, "picture: is damaged")
+            with pytest.raises(UsageError, match=r"^source nowhere: "):
+                workers.call(find_source, "nowhere")
             assert workers.call(math.sqrt, 4.0) == 2.0
+        assert (workers.call(os.getpid) == os.getpid()) == (patience > 0)
+
+
+@several
+def test_a_function_that_cannot_be_imported_is_the_callers_matter() -> None:
+    with Workers(0) as workers:
+        with pytest.raises(ModuleNotFoundError, match="tests"):
+            workers.call(of_this_module)
+        assert workers.call(os.getpid) != os.getpid()
 
 
 @several
@@ -98,3 +110,44 @@ def test_what_a_called_function_prints_is_no_answer(capfd: pytest.CaptureFixture
         assert workers.call(subprocess.call, ["echo", "printed"]) == 0
         assert workers.call(operator.neg, 1) == -1
     assert capfd.readouterr() == ("", "printed\n")
+
+
+@several
+def test_processes_that_were_prepared_are_the_first_to_be_used_and_have_imported_what_they_need() -> None:
+    prepare(1, "colorsys")
+    ahead = [process.pid for process in module._prepared]  # noqa: SLF001  nobody else asks
+    assert len(ahead) == 1
+    with Workers(0) as workers, ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        assert one.submit(workers.call, os.getpid).result() == ahead[0]
+        assert one.submit(workers.call, eval, IMPORTED).result()
+        assert other.submit(workers.call, os.getpid).result() not in {*ahead, os.getpid()}
+        assert not other.submit(workers.call, eval, IMPORTED).result()
+
+
+def test_processes_that_cannot_be_prepared_are_missed_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    prepare(2, "colorsys")
+    with Workers(0) as workers:
+        assert workers.call(operator.neg, 1) == -1
+
+
+def test_prepared_processes_that_nobody_used_end_with_the_program() -> None:
+    program = (
+        "from negbuild import workers; workers.prepare(2, 'negbuild.checking'); "
+        "print(*(one.pid for one in workers._prepared))"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert run.stderr == ""
+    assert len(run.stdout.split()) == 2
+    for pid in run.stdout.split():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(pid), 0)
+
+
+def test_a_process_is_ended_even_with_words_that_it_will_not_read() -> None:
+    process = start()
+    assert process.stdin
+    process.stdin.write(bytes(100))  # still in this process
+    end(process)
+    assert process.returncode == -signal.SIGKILL
+    assert process.stdin.closed

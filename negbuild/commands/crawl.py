@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from negbuild import options, show, terminal
+from negbuild import options, show, terminal, workers
 from negbuild.model import Role, Search
 
 if TYPE_CHECKING:
@@ -117,6 +117,9 @@ def crawl(
       negbuild crawl -q "city street" -q salad --source openverse --source noise -n 90
       negbuild crawl --retry
     """
+    if number > workers.WORTHWHILE and not (dry_run or urls_only):
+        workers.prepare(workers.PROCESSES, "negbuild.checking")  # while this process imports what follows
+
     from negbuild.errands import errands
     from negbuild.order import Order
     from negbuild.stages import crawl as stage

@@ -33,12 +33,13 @@ from pictures import make
 from PIL import Image, ImageDraw, ImageEnhance
 
 from negbuild.alignment import JOIN_RADIUS, Look, Rival, compare, confirm, look
-from negbuild.checkers import PROCESSES, Checkers
+from negbuild.checkers import Checkers
 from negbuild.fingerprint import fingerprints, grids
 from negbuild.model import Fingerprint
 from negbuild.neighbours import Index, join
 from negbuild.picture import DEFAULT_LIMITS, Inspection, inspect
 from negbuild.twins import PLAIN_TEXTURE
+from negbuild.workers import PROCESSES
 
 _PHOTOGRAPHS = (
     "astronaut.png",
