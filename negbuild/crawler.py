@@ -33,7 +33,7 @@ _log = logging.getLogger("negbuild")
 
 _AT_ONCE = 192  # candidates under way, those at hosts that hang included; their bytes have a limit of their own
 _AT_ONCE_LOCALLY = 32
-_BATCH = 64  # pictures recorded in one transaction
+_BATCH = 128  # pictures recorded in one transaction
 _LONGEST_UNSETTLED = 0.25  # seconds that a picture may wait for others to be recorded with
 _AHEAD = 512  # candidates named before their turn
 _MOST_ON_DISK = 50_000  # candidates named and left waiting for their hosts
