@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from negbuild.model import Skip, SkipReason
 
 _PORTS = {"http": 80, "https": 443}
+_USUAL = "http://", "https://"
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: IPv4 in the last 32 bits
 _COMPATIBLE = ipaddress.ip_network("::/96")  # RFC 4291, 2.5.5.1: the same
 _LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")  # RFC 8215: leads into the network it is used in
@@ -100,7 +101,8 @@ def host_of(url: str) -> str:
 
 def origin_of(url: str) -> str:
     """Scheme, host and port of an address: what one robots.txt speaks for."""
-    return f"{urlsplit(url).scheme}://{host_of(url)}"
+    scheme = url[: url.index(":")] if url.startswith(_USUAL) else urlsplit(url).scheme
+    return f"{scheme}://{host_of(url)}"
 
 
 @lru_cache(maxsize=4096)

@@ -36,6 +36,7 @@ _AT_ONCE_LOCALLY = 32
 _BATCH = 128  # pictures recorded in one transaction
 _LONGEST_UNSETTLED = 0.25  # seconds that a picture may wait for others to be recorded with
 _AHEAD = 512  # candidates named before their turn
+_AT_A_TIME = 128  # candidates that a source is asked for, unless fewer are missing
 _MOST_ON_DISK = 50_000  # candidates named and left waiting for their hosts
 _LAST_LANDINGS = 5.0  # seconds that pictures under way have, once the run is to end
 _TICK = 0.1
@@ -223,14 +224,16 @@ class Crawler:
             missing = None if missing is None else missing - 1
 
     def _wanted(self) -> int:
-        """Candidates that the source should name now."""
+        """Candidates that the source should name now; a few are not worth waking it for, unless they are the last."""
         if self._frontier.on_disk > _MOST_ON_DISK:
             return 0
         wanted, missing = _AHEAD - self._frontier.waiting - len(self._named), self._missing()
         if missing is not None:
             waiting = self._frontier.waiting + self._frontier.on_disk - self._unwell
-            wanted = min(wanted, missing - waiting - len(self._named))
-        return max(0, wanted)
+            missing -= waiting + len(self._named)
+        if missing is None or missing > wanted:
+            return wanted if wanted >= _AT_A_TIME else 0
+        return max(0, missing)
 
     def _landed(self, task: "asyncio.Task[Arrival]") -> None:
         self._wake.set()

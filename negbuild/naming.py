@@ -25,8 +25,9 @@ class Naming:
     def want(self, number: int) -> None:
         """Have so many candidates named beyond those taken; the source is asked for no more than that."""
         with self._changed:
-            self._wanted = max(0, number - len(self._named))
-            self._changed.notify()
+            idle, self._wanted = self._wanted <= 0, max(0, number - len(self._named))
+            if idle and self._wanted:  # waking the thread for nothing would stop everybody for a moment
+                self._changed.notify()
 
     def take(self) -> list[Candidate]:
         """Take what was named since; raises what the source raised, other than its own refusal."""
