@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import astuple
 from functools import partial
+from itertools import islice
 from typing import Self, cast
 
 from negbuild import worker, workers
@@ -24,6 +25,7 @@ _log = logging.getLogger("negbuild")
 
 _THREADS = (os.cpu_count() or 1) + 1  # one waits for the interpreter while the others decode
 _AHEAD = 8  # pictures given to a process at a time, so that it never waits for the next
+_PARTS = 2  # of a call, written at once: the process is to wake once
 _ANSWERS = 2**16  # bytes of them that are read at a time
 
 
@@ -119,9 +121,10 @@ class _Process:
 
     def ask(self, data: bytes, done: asyncio.Future[Checked]) -> None:
         """Have a picture checked."""
+        idle = not self._unsent
+        self._unsent.extend(map(memoryview, worker.call_on(data, check_packed, self._limits)))
         self._asked.append(done)
-        self._unsent.append(memoryview(worker.call(check_packed, data, self._limits)))
-        if len(self._unsent) == 1:
+        if idle:
             self._send()
 
     def end(self) -> None:
@@ -143,13 +146,14 @@ class _Process:
         with suppress(BrokenPipeError):  # it has ended: what it said before is read first
             while self._unsent:
                 try:
-                    sent = os.write(self._calls, self._unsent[0])
+                    sent = os.writev(self._calls, list(islice(self._unsent, _PARTS)))
                 except BlockingIOError:
                     self._loop.add_writer(self._calls, self._send)
                     return
-                self._unsent[0] = self._unsent[0][sent:]
-                if not self._unsent[0]:
-                    self._unsent.popleft()
+                while self._unsent and sent >= len(self._unsent[0]):
+                    sent -= len(self._unsent.popleft())
+                if sent:
+                    self._unsent[0] = self._unsent[0][sent:]
         self._loop.remove_writer(self._calls)
 
     def _hear(self) -> None:

@@ -1,8 +1,9 @@
 """A process that calls functions for the one that started it, one after the other.
 
 `python -m negbuild.worker MODULE...` imports modules, reads calls from its standard input and answers them on its
-standard output, until the input ends. A message is its length in `HEAD` bytes, and a pickle: of a function and its
-arguments, or of whether it returned, and what it returned or raised.
+standard output, until the input ends. A message has three parts: in `HEAD` bytes how long the others are; a pickle, of
+a function and its arguments, or of whether it returned, and what it returned or raised; and bytes, which would take
+long to pickle.
 """
 
 import importlib
@@ -15,17 +16,23 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import BinaryIO
 
-HEAD = 8
+_HALF = 8
+HEAD = 2 * _HALF
 
 
 def call(function: Callable[..., object], *arguments: object) -> bytes:
     """Write a call down; the function must be one that can be imported."""
-    return _message((function, arguments))
+    return _message((function, arguments, False))
+
+
+def call_on(data: bytes, function: Callable[..., object], *arguments: object) -> list[bytes]:
+    """Write a call down, in parts; `data` is the first argument."""
+    return [_message((function, arguments, True), data), data]
 
 
 def length(head: bytes | bytearray) -> int:
-    """Read how long the message is that begins with this head."""
-    return int.from_bytes(head[:HEAD], "little")
+    """Read how long the pickle is that follows this head."""
+    return int.from_bytes(head[:_HALF], "little")
 
 
 def answer(message: bytes | bytearray) -> object:
@@ -36,17 +43,17 @@ def answer(message: bytes | bytearray) -> object:
     raise what
 
 
-def _message(content: object) -> bytes:
+def _message(content: object, data: bytes = b"") -> bytes:
     pickled = pickle.dumps(content, pickle.HIGHEST_PROTOCOL)
-    return len(pickled).to_bytes(HEAD, "little") + pickled
+    return len(pickled).to_bytes(_HALF, "little") + len(data).to_bytes(_HALF, "little") + pickled
 
 
 def _serve(calls: BinaryIO, answers: BinaryIO) -> None:
     while head := calls.read(HEAD):
-        message = calls.read(length(head))
+        message, data = calls.read(length(head)), calls.read(length(head[_HALF:]))
         try:
-            function, arguments = pickle.loads(message)  # noqa: S301  of who started this process
-            told = True, function(*arguments)
+            function, arguments, on_data = pickle.loads(message)  # noqa: S301  of who started this process
+            told = True, function(data, *arguments) if on_data else function(*arguments)
         except Exception as error:  # noqa: BLE001  raised where the call came from
             told = False, error
         answers.write(_message(told))

@@ -1,6 +1,7 @@
 """Pictures are checked the same in a process as here, whatever becomes of the process."""
 
 import asyncio
+import operator
 import os
 import signal
 import subprocess
@@ -105,15 +106,17 @@ def test_a_process_finds_what_this_one_finds(odd: list[bytes]) -> None:
 
 
 @pytest.mark.usefixtures("several")
-def test_what_checking_raises_is_raised_to_who_waits_and_the_next_picture_is_checked(photo: Photo) -> None:
-    nothing: Any = None
-
+def test_what_checking_raises_is_raised_to_who_waits_and_the_next_picture_is_checked(
+    photo: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def main() -> None:
         async with Checkers(LIMITS) as checkers:
             await rounds_until_employed(checkers, [photo(1)] * 100, 2)
-            for _ in range(20):
-                with pytest.raises(TypeError, match="NoneType"):
-                    await checkers.check(nothing)
+            with monkeypatch.context() as broken:
+                broken.setattr(module, "check_packed", operator.truediv)
+                for _ in range(20):
+                    with pytest.raises(TypeError, match="unsupported operand"):
+                        await checkers.check(photo(1))
             assert isinstance((await checkers.check(photo(1))).outcome, Image)
             assert len(checkers.employed) == 2
 
