@@ -5,11 +5,14 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from negbuild.imagefolder import Place
-from negbuild.manifest import Row
 from negbuild.model import Image, Role, Split
-from negbuild.proof import Certificate
+
+if TYPE_CHECKING:  # the catalog, which every command opens, needs none of what writes and proves datasets
+    from negbuild.imagefolder import Place
+    from negbuild.manifest import Row
+    from negbuild.proof import Certificate
 
 _AS_LARGE = 0.98
 
@@ -74,7 +77,7 @@ def choose_background(parent: str, copy: int, seed: int, backgrounds: Iterable[s
     return max(backgrounds, key=weight)
 
 
-def with_children(laid: Sequence[Place], children: Iterable[Child]) -> list[Place]:
+def with_children(laid: "Sequence[Place]", children: Iterable[Child]) -> "list[Place]":
     """Lay children beside their parents in train; others may stand nowhere.
 
     A child needs its parent in train, and what it was pasted on too, as a negative that training sees.
@@ -91,13 +94,13 @@ def with_children(laid: Sequence[Place], children: Iterable[Child]) -> list[Plac
     ]
 
 
-def leaking(rows: Iterable[Row], certificate: Certificate) -> list[Row]:
+def leaking(rows: "Iterable[Row]", certificate: "Certificate") -> "list[Row]":
     """Name the children that are as good as copies of a picture in another split: drawn by chance, not by descent."""
     files = {file for leak in certificate.leaks for file in (leak.one, leak.other)}
     return [row for row in rows if row.parent and row.file in files]
 
 
-def count_children(rows: Sequence[Row], *, apart: int, alike: int) -> ChildCount:
+def count_children(rows: "Sequence[Row]", *, apart: int, alike: int) -> ChildCount:
     """Count originals and children by category."""
     train = [row for row in rows if row.split == Split.TRAIN]
     sides = {row.sha256: max(row.width, row.height) for row in train}
