@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from negbuild import workers
 from negbuild.model import Role
 
 if TYPE_CHECKING:
@@ -69,6 +70,18 @@ def limits(command: Command) -> Command:
         click.option("--first-frame", is_flag=True, help="Hold the first frame of animated pictures."),
     )
     return functools.reduce(lambda decorated, option: option(decorated), reversed(options), with_limits)
+
+
+def checkers(command: Command) -> Command:
+    """Start the processes that a large crawl will need while this one still imports; to be used outside the others."""
+
+    @functools.wraps(command)
+    def with_checkers(number: int, *, dry_run: bool, urls_only: bool, **given: Any) -> None:  # noqa: ANN401  the other options
+        if number > workers.WORTHWHILE and not (dry_run or urls_only):
+            workers.prepare(workers.PROCESSES, "negbuild.checking")
+        command(number=number, dry_run=dry_run, urls_only=urls_only, **given)
+
+    return with_checkers
 
 
 def manners(command: Command) -> Command:

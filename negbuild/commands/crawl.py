@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from negbuild import options, show, terminal, workers
+from negbuild import options, show, terminal
 from negbuild.model import Role, Search
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def add(
 @click.option("--retry", is_flag=True, help="Take up only what failed for now, in any crawl of the workspace.")
 @click.option("--dry-run", is_flag=True, help="Say what would be fetched; fetch and write nothing.")
 @click.option("--urls-only", is_flag=True, help="Print the addresses that would be fetched, one a line.")
+@options.checkers
 @options.wishes
 @options.limits
 @options.workspace  # before the manners, which look into its settings
@@ -117,9 +118,6 @@ def crawl(
       negbuild crawl -q "city street" -q salad --source openverse --source noise -n 90
       negbuild crawl --retry
     """
-    if number > workers.WORTHWHILE and not (dry_run or urls_only):
-        workers.prepare(workers.PROCESSES, "negbuild.checking")  # while this process imports what follows
-
     from negbuild.errands import errands
     from negbuild.order import Order
     from negbuild.stages import crawl as stage
