@@ -35,12 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
     logging.getLogger("PIL").addHandler(logging.NullHandler())
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
-    # An eighth of the time of a short command went into looking for circles among what was just imported, and again at
-    # the end, through all there is: the first is done less often, and what is frozen is not looked at.
+    # An eighth of the time of a short command went into looking for circles among what was just imported.
     gc.set_threshold(_SELDOM)
     code = run(arguments)
-    gc.freeze()
-    sys.exit(code)
+    terminal.leave(code)
 
 
 def run(arguments: Sequence[str] | None, *, hints: bool = True) -> int:

@@ -77,9 +77,9 @@ def checkers(command: Command) -> Command:
 
     @functools.wraps(command)
     def with_checkers(number: int, *, dry_run: bool, urls_only: bool, **given: Any) -> None:  # noqa: ANN401  the other options
-        if number > workers.WORTHWHILE and not (dry_run or urls_only):
-            workers.prepare(workers.PROCESSES, "negbuild.checking")
-        command(number=number, dry_run=dry_run, urls_only=urls_only, **given)
+        large = number > workers.WORTHWHILE and not (dry_run or urls_only)
+        with workers.prepared(workers.PROCESSES if large else 0, "negbuild.checking"):
+            command(number=number, dry_run=dry_run, urls_only=urls_only, **given)
 
     return with_checkers
 

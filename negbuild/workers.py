@@ -1,13 +1,12 @@
 """Calls that take long, made in processes: threads of one interpreter wait for each other between short steps."""
 
-import atexit
 import logging
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Protocol, Self, TypeVar, cast
 
 from negbuild import worker
@@ -33,16 +32,16 @@ def start() -> "subprocess.Popen[bytes]":
     return _prepared.pop() if _prepared else _started()
 
 
-def prepare(number: int, module: str) -> None:
+@contextmanager
+def prepared(number: int, module: str) -> Iterator[None]:
     """Start processes that will be needed soon; they import a module while this one is busy with its own."""
     with suppress(OSError):  # who needs them will be told
         _prepared.extend(_started(module) for _ in range(number))
-
-
-@atexit.register
-def _dismiss() -> None:
-    while _prepared:
-        end(_prepared.pop())
+    try:
+        yield
+    finally:
+        while _prepared:
+            end(_prepared.pop())
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:

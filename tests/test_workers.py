@@ -15,7 +15,7 @@ import pytest
 from negbuild import workers as module
 from negbuild.errors import UsageError
 from negbuild.source import find_source
-from negbuild.workers import Workers, end, prepare, start
+from negbuild.workers import Workers, end, prepared, start
 
 IMPORTED = "'colorsys' in __import__('sys').modules"
 
@@ -114,10 +114,14 @@ def test_what_a_called_function_prints_is_no_answer(capfd: pytest.CaptureFixture
 
 @several
 def test_processes_that_were_prepared_are_the_first_to_be_used_and_have_imported_what_they_need() -> None:
-    prepare(1, "colorsys")
-    ahead = [process.pid for process in module._prepared]  # noqa: SLF001  nobody else asks
-    assert len(ahead) == 1
-    with Workers(0) as workers, ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+    with (
+        prepared(1, "colorsys"),
+        Workers(0) as workers,
+        ThreadPoolExecutor(1) as one,
+        ThreadPoolExecutor(1) as other,
+    ):
+        ahead = [process.pid for process in module._prepared]  # noqa: SLF001  nobody else asks
+        assert len(ahead) == 1
         assert one.submit(workers.call, os.getpid).result() == ahead[0]
         assert one.submit(workers.call, eval, IMPORTED).result()
         assert other.submit(workers.call, os.getpid).result() not in {*ahead, os.getpid()}
@@ -126,22 +130,15 @@ def test_processes_that_were_prepared_are_the_first_to_be_used_and_have_imported
 
 def test_processes_that_cannot_be_prepared_are_missed_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    prepare(2, "colorsys")
-    with Workers(0) as workers:
+    with prepared(2, "colorsys"), Workers(0) as workers:
         assert workers.call(operator.neg, 1) == -1
 
 
-def test_prepared_processes_that_nobody_used_end_with_the_program() -> None:
-    program = (
-        "from negbuild import workers; workers.prepare(2, 'negbuild.checking'); "
-        "print(*(one.pid for one in workers._prepared))"
-    )
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    assert run.stderr == ""
-    assert len(run.stdout.split()) == 2
-    for pid in run.stdout.split():
-        with pytest.raises(ProcessLookupError):
-            os.kill(int(pid), 0)
+def test_prepared_processes_that_nobody_used_are_ended() -> None:
+    with prepared(2, "negbuild.checking"):
+        unused = list(module._prepared)  # noqa: SLF001  nobody else asks
+        assert len(unused) == 2
+    assert [process.returncode for process in unused] == [-signal.SIGKILL] * 2
 
 
 def test_a_process_is_ended_even_with_words_that_it_will_not_read() -> None:
