@@ -1,12 +1,17 @@
 """The one polite HTTP client: API calls of the sources, and downloads of their pictures, under the same limits."""
 
 import math
-from typing import Self
+import threading
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Self
 
-from negbuild.calls import Calls
 from negbuild.download import Downloads
 from negbuild.hosts import Hosts
 from negbuild.manners import Manners
+
+if TYPE_CHECKING:
+    from negbuild.calls import Calls
+    from negbuild.source import Answer
 
 
 class Web:
@@ -17,9 +22,10 @@ class Web:
         self._manners = manners
         self._hosts = Hosts(manners.pace) if hosts is None else hosts
         self._downloads = Downloads(manners, self._hosts)
-        self._calls = Calls(manners, self._hosts)
         self.fetch, self.release = self._downloads.fetch, self._downloads.release
-        self.get, self.post, self.lines = self._calls.get, self._calls.post, self._calls.lines
+        self._lock = threading.Lock()
+        self._calls: Calls | None = None
+        self._ending = False
 
     async def __aenter__(self) -> Self:
         await self._downloads.__aenter__()
@@ -29,15 +35,44 @@ class Web:
         self.close()
         await self._downloads.__aexit__(*error)
 
+    def get(
+        self, url: str, params: Mapping[str, str | int] | None = None, headers: Mapping[str, str] | None = None
+    ) -> "Answer":
+        """See `Calls.get`."""
+        return self._called().get(url, params, headers)
+
+    def post(self, url: str, data: Mapping[str, str], headers: Mapping[str, str] | None = None) -> "Answer":
+        """See `Calls.post`."""
+        return self._called().post(url, data, headers)
+
+    def lines(self, url: str) -> Iterator[str]:
+        """See `Calls.lines`."""
+        return self._called().lines(url)
+
     def close(self) -> None:
         """Ask for nothing more; enough where nothing is downloaded."""
         self.wind_down()
-        self._calls.close()
+        if self._calls:
+            self._calls.close()
 
     def wind_down(self) -> None:
         """Wait for no host any more; what is being read goes on."""
-        self._calls.wind_down()
+        with self._lock:
+            self._ending = True
+            if self._calls:
+                self._calls.wind_down()
         self._downloads.wind_down()
+
+    def _called(self) -> "Calls":
+        """Make ready for calls at the first one, in the thread that makes it: many a crawl makes none."""
+        with self._lock:
+            if self._calls is None:
+                from negbuild.calls import Calls
+
+                self._calls = Calls(self._manners, self._hosts)
+                if self._ending:
+                    self._calls.wind_down()
+            return self._calls
 
     def wait(self, host: str, under_way: int) -> float:
         """Seconds until a host with so many pictures under way may be asked for more; infinity: once one landed."""

@@ -118,18 +118,29 @@ def test_the_wheel_works_from_another_folder_with_all_its_sources(unpacked: Path
     assert where.splitlines() == [str(unpacked / "negbuild" / name) for name in ("cli.py", "sources/folder.py")]
 
 
-@pytest.mark.parametrize("option", ["--help", "--version", "split --help"])
-def test_what_only_tells_loads_no_heavy_package(option: str, tmp_path: Path) -> None:
-    loaded = run(
+def loaded(command: str, where: Path) -> set[str]:
+    """Packages that a command loads."""
+    said = run(
         "-c",
         "import sys; from negbuild.cli import run; assert run(sys.argv[1:]) == 0; print(); print(*sys.modules)",
-        *option.split(),
-        where=tmp_path,
+        *command.split(),
+        where=where,
         path=ROOT,
-    ).splitlines()[-1]
-    packages = {name.partition(".")[0] for name in loaded.split()}
+    )
+    return {name.partition(".")[0] for name in said.splitlines()[-1].split()}
+
+
+@pytest.mark.parametrize("option", ["--help", "--version", "split --help"])
+def test_what_only_tells_loads_no_heavy_package(option: str, tmp_path: Path) -> None:
+    packages = loaded(option, tmp_path)
     assert {"negbuild", "click"} <= packages
     assert packages.isdisjoint({"PIL", "numpy", "aiohttp", "requests", "rich", "sqlite3", "skimage"})
+
+
+def test_a_crawl_that_calls_no_service_does_not_load_what_calls_are_made_with(tmp_path: Path) -> None:
+    packages = loaded("crawl --source noise -n 2", tmp_path)
+    assert {"negbuild", "aiohttp"} <= packages
+    assert "requests" not in packages
 
 
 def test_every_public_name_is_there(tmp_path: Path) -> None:
