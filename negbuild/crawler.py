@@ -22,11 +22,11 @@ from negbuild.errors import NetworkDown, SourceError
 from negbuild.frontier import Entry, Frontier
 from negbuild.hosts import Hosts
 from negbuild.intake import Arrival, Intake, Taken
+from negbuild.loop import loop_factory
 from negbuild.manners import Manners
 from negbuild.model import Candidate, Image, Progress
 from negbuild.naming import Naming
 from negbuild.sifter import Sifted, Sifter
-from negbuild.turns import long_turns, loop_factory
 from negbuild.web import Web
 
 _log = logging.getLogger("negbuild")
@@ -87,7 +87,7 @@ class Crawler:
         progress(self.unique, self._limit)
         with self._recorder:
             if not self._is_enough():
-                with long_turns(), asyncio.Runner(loop_factory=loop_factory()) as runner:
+                with asyncio.Runner(loop_factory=loop_factory()) as runner:
                     runner.run(self._to_the_end(candidates))
 
     async def _to_the_end(self, candidates: Iterator[Candidate] | None) -> None:
