@@ -36,7 +36,7 @@ _AT_ONCE_LOCALLY = 32
 _BATCH = 128  # pictures recorded in one transaction
 _LONGEST_UNSETTLED = 0.25  # seconds that a picture may wait for others to be recorded with
 _AHEAD = 512  # candidates named before their turn
-_AT_A_TIME = 128  # candidates that a source is asked for, unless fewer are missing
+_AT_A_TIME = 128  # candidates that a source is asked for, unless fewer are missing, and that are sifted
 _MOST_ON_DISK = 50_000  # candidates named and left waiting for their hosts
 _LAST_LANDINGS = 5.0  # seconds that pictures under way have, once the run is to end
 _TICK = 0.1
@@ -70,6 +70,7 @@ class Crawler:
         self._tasks: dict[asyncio.Task[Arrival], Entry] = {}
         self._stuck = self._unwell = 0  # under way and waiting at hosts that will not answer soon
         self._recording = 0  # pictures that are being recorded
+        self._sifting = 0  # candidates that are being sifted
         self._arrived: deque[tuple[Entry, Arrival]] = deque()
         self._arrived_at = 0.0
         self._job: tuple[asyncio.Future[Any], Callable[[Any], None]] | None = None
@@ -151,13 +152,10 @@ class Crawler:
                 self._intake.settle, arrivals, self._order.search.text, then=lambda taken: self._settled(batch, taken)
             )
         elif self._from_disk:
-            self._give(
-                self._sifter.sift, self._from_disk, self._intake, then=lambda sifted: self._sifted(sifted, spill=False)
-            )
-            self._from_disk = []
+            from_disk, self._from_disk = self._from_disk, []
+            self._sift(from_disk, spill=False)
         elif self._named:
-            named = [self._named.popleft() for _ in range(min(len(self._named), _AHEAD))]
-            self._give(self._sifter.sift, named, self._intake, then=self._sifted)
+            self._sift([self._named.popleft() for _ in range(min(len(self._named), _AT_A_TIME))], spill=True)
         elif self._frontier.waiting < _AHEAD and (dry := self._frontier.dry(_DRY_HOSTS)):
             self._give(self._read_pending, dry, then=self._take_pending)
 
@@ -194,7 +192,12 @@ class Crawler:
         self.unique += taken.unique
         self._progress(self.unique, self._limit)
 
-    def _sifted(self, sifted: Sifted, *, spill: bool = True) -> None:
+    def _sift(self, candidates: list[Candidate], *, spill: bool) -> None:
+        self._sifting = len(candidates)
+        self._give(self._sifter.sift, candidates, self._intake, then=lambda sifted: self._sifted(sifted, spill=spill))
+
+    def _sifted(self, sifted: Sifted, *, spill: bool) -> None:
+        self._sifting = 0
         self.tried += sifted.recorded
         self._frontier.add(sifted.entries, spill=spill)
 
@@ -227,10 +230,10 @@ class Crawler:
         """Candidates that the source should name now; a few are not worth waking it for, unless they are the last."""
         if self._frontier.on_disk > _MOST_ON_DISK:
             return 0
-        wanted, missing = _AHEAD - self._frontier.waiting - len(self._named), self._missing()
+        named, missing = len(self._named) + self._sifting, self._missing()
+        wanted = _AHEAD - self._frontier.waiting - named
         if missing is not None:
-            waiting = self._frontier.waiting + self._frontier.on_disk - self._unwell
-            missing -= waiting + len(self._named)
+            missing -= self._frontier.waiting + self._frontier.on_disk - self._unwell + named
         if missing is None or missing > wanted:
             return wanted if wanted >= _AT_A_TIME else 0
         return max(0, missing)

@@ -572,6 +572,21 @@ def test_the_value_of_a_secret_is_not_kept(site: Site, monkeypatch: pytest.Monke
     assert b"very-secret-value" not in kept(workspace.root)
 
 
+@pytest.mark.parametrize("number", [1, 10, 25])
+def test_a_source_names_no_more_than_is_missing(site: Site, number: int) -> None:
+    urls, named = site.put(*numbered(60)), []
+
+    def search(_search: Search, _web: Web) -> Iterator[Candidate]:
+        for place, url in enumerate(urls):
+            named.append(url)
+            yield Candidate("lazy", str(place), url)
+
+    order = Order(Search(limit=number), "c", Role.UNKNOWN)
+    workspace, manners = Workspace(site.root / "w"), Manners(allow_private=True)
+    result = crawl(workspace, Source("lazy", "", search, Takes.NOTHING), order, manners=manners)
+    assert (result.new, len(named)) == (number, number)
+
+
 def test_an_address_with_a_password_is_skipped_and_the_password_not_kept(site: Site) -> None:
     (url,) = site.put("/1.jpg")
     site.write_list(
