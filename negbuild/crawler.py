@@ -11,6 +11,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import takewhile
 from typing import Any
 
@@ -36,7 +37,8 @@ _AT_ONCE_LOCALLY = 32
 _BATCH = 128  # pictures recorded in one transaction
 _LONGEST_UNSETTLED = 0.25  # seconds that a picture may wait for others to be recorded with
 _AHEAD = 512  # candidates named before their turn
-_AT_A_TIME = 128  # candidates that a source is asked for, unless fewer are missing, and that are sifted
+_AT_A_TIME = 128  # candidates that a source is asked for, unless fewer are missing
+_SIFTED = 2 * _BATCH  # candidates at a time: as many as may be recorded meanwhile
 _MOST_ON_DISK = 50_000  # candidates named and left waiting for their hosts
 _LAST_LANDINGS = 5.0  # seconds that pictures under way have, once the run is to end
 _TICK = 0.1
@@ -70,7 +72,7 @@ class Crawler:
         self._tasks: dict[asyncio.Task[Arrival], Entry] = {}
         self._stuck = self._unwell = 0  # under way and waiting at hosts that will not answer soon
         self._recording = 0  # pictures that are being recorded
-        self._sifting = 0  # candidates that are being sifted
+        self._sifting, self._sifted_last = 0, False  # candidates that are sifted now; else they were the last job
         self._arrived: deque[tuple[Entry, Arrival]] = deque()
         self._arrived_at = 0.0
         self._job: tuple[asyncio.Future[Any], Callable[[Any], None]] | None = None
@@ -146,17 +148,13 @@ class Crawler:
             take(done.result())
         if self._job:
             return
+        if not self._sifted_last and self._sift():  # in turn with recording: nothing to fetch would stop everything
+            return
         if batch := self._batch_due():
-            arrivals = [arrival for _, arrival in batch]
-            self._give(
-                self._intake.settle, arrivals, self._order.search.text, then=lambda taken: self._settled(batch, taken)
-            )
-        elif self._from_disk:
-            from_disk, self._from_disk = self._from_disk, []
-            self._sift(from_disk, spill=False)
-        elif self._named:
-            self._sift([self._named.popleft() for _ in range(min(len(self._named), _AT_A_TIME))], spill=True)
-        elif self._frontier.waiting < _AHEAD and (dry := self._frontier.dry(_DRY_HOSTS)):
+            self._sifted_last = False
+            arrivals, settled = [arrival for _, arrival in batch], partial(self._settled, batch)
+            self._give(self._intake.settle, arrivals, self._order.search.text, then=settled)
+        elif not self._sift() and self._frontier.waiting < _AHEAD and (dry := self._frontier.dry(_DRY_HOSTS)):
             self._give(self._read_pending, dry, then=self._take_pending)
 
     def _give(self, work: Callable[..., Any], *given: object, then: Callable[[Any], None]) -> None:
@@ -192,9 +190,14 @@ class Crawler:
         self.unique += taken.unique
         self._progress(self.unique, self._limit)
 
-    def _sift(self, candidates: list[Candidate], *, spill: bool) -> None:
-        self._sifting = len(candidates)
-        self._give(self._sifter.sift, candidates, self._intake, then=lambda sifted: self._sifted(sifted, spill=spill))
+    def _sift(self) -> bool:
+        """Have some candidates sifted, if there are any."""
+        from_disk, self._from_disk = self._from_disk, []
+        some = from_disk or [self._named.popleft() for _ in range(min(len(self._named), _SIFTED))]
+        if some:
+            self._sifting, self._sifted_last = len(some), True
+            self._give(self._sifter.sift, some, self._intake, then=partial(self._sifted, spill=not from_disk))
+        return bool(some)
 
     def _sifted(self, sifted: Sifted, *, spill: bool) -> None:
         self._sifting = 0

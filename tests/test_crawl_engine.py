@@ -11,14 +11,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
+from negbuild.crawler import Crawler
 from negbuild.errors import SourceError
+from negbuild.intake import Intake
 from negbuild.manners import Manners
 from negbuild.model import Candidate, Role, Search
 from negbuild.order import Order
@@ -570,6 +572,39 @@ def test_the_value_of_a_secret_is_not_kept(site: Site, monkeypatch: pytest.Monke
     assert result.tried == 3
     assert b"key=***" in kept(workspace.root)
     assert b"very-secret-value" not in kept(workspace.root)
+
+
+def test_there_is_always_something_to_fetch_however_long_recording_takes(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idle, settle, start = [], Intake.settle, Crawler._start  # noqa: SLF001  called whenever something happened
+
+    def slow(*arguments: Any) -> Any:  # noqa: ANN401
+        time.sleep(0.3)  # the next pictures have waited too long by then
+        return settle(*arguments)
+
+    def watched(crawler: Any) -> None:  # noqa: ANN401
+        start(crawler)
+        idle.append(bool(crawler._named) and not crawler._tasks and not crawler._sifting)  # noqa: SLF001  no other sign
+
+    monkeypatch.setattr(Intake, "settle", slow)
+    monkeypatch.setattr(Crawler, "_start", watched)
+    with ExitStack() as stack:
+        hosts = [stack.enter_context(closing(type(site.server)())) for _ in range(12)]  # each has a queue in memory
+        for host in hosts:
+            host.routes = {f"/{place}": site.reply(b"", 404, delay=0.1) for place in range(100)}
+
+        def search(_search: Search, _web: Web) -> Iterator[Candidate]:
+            return (
+                Candidate("lazy", f"{place} {host.url}", f"{host.url}/{place}")
+                for place in range(100)
+                for host in hosts
+            )
+
+        order = Order(Search(limit=1200), "c", Role.UNKNOWN)
+        workspace, manners = Workspace(site.root / "w"), Manners(allow_private=True)
+        result = crawl(workspace, Source("lazy", "", search, Takes.NOTHING), order, manners=manners)
+    assert (result.tried, sum(idle)) == (1200, 0)
 
 
 @pytest.mark.parametrize("number", [1, 10, 25])
