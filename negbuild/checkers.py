@@ -71,7 +71,7 @@ class Checkers:
         try:
             for _ in range(PROCESSES):
                 started.append(_Process(self._limits, self._hand_out))
-        except (OSError, NotImplementedError) as error:  # or the event loop of Windows
+        except (OSError, NotImplementedError) as error:
             _log.debug("checking without a process: %s", error)
 
     def _hand_out(self) -> None:
@@ -97,7 +97,10 @@ class _Process:
     """
 
     def __init__(self, limits: Limits, news: Callable[[], None]) -> None:
-        """Start it; `news` is called when it can take more, and when it has ended. Raises OSError."""
+        """Start it; `news` is called when it can take more, and when it has ended.
+
+        Raises OSError where there can be none, NotImplementedError where the event loop reads no pipes (Windows).
+        """
         self.ready = self.ended = False
         self._limits, self._news = astuple(limits), news
         self._asked: deque[asyncio.Future[Checked]] = deque()
@@ -108,7 +111,11 @@ class _Process:
         assert self._process.stdin
         assert self._process.stdout
         self._calls, self._answers = self._process.stdin.fileno(), self._process.stdout.fileno()
-        self._loop.add_reader(self._answers, self._hear)
+        try:
+            self._loop.add_reader(self._answers, self._hear)
+        except NotImplementedError:
+            workers.end(self._process)
+            raise
         os.set_blocking(self._calls, False)
         nobody: asyncio.Future[Checked] = self._loop.create_future()
         nobody.cancel()
@@ -135,6 +142,7 @@ class _Process:
         self._loop.remove_reader(self._answers)
         self._loop.remove_writer(self._calls)
         workers.end(self._process)
+        self._unsent.clear()
         for done in self._asked:
             if not done.done():
                 done.set_exception(ChildProcessError())

@@ -180,6 +180,26 @@ def test_where_no_process_can_be_started_threads_do_it(
 
 @linux
 @pytest.mark.usefixtures("several")
+def test_where_the_event_loop_reads_no_pipes_threads_do_it_and_no_process_is_left(
+    photo: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise NotImplementedError  # as the one of Windows does
+
+    monkeypatch.setattr("asyncio.selector_events.BaseSelectorEventLoop.add_reader", refuse)
+
+    async def main() -> None:
+        async with Checkers(LIMITS) as checkers:
+            for _ in range(3):
+                found = await asyncio.gather(*map(checkers.check, [photo(seed) for seed in range(20)] * 20))
+                assert all(isinstance(one.outcome, Image) for one in found)
+            assert (checkers.employed, children(os.getpid())) == ([], [])
+
+    run(main())
+
+
+@linux
+@pytest.mark.usefixtures("several")
 def test_pictures_that_nobody_waits_for_any_more_hold_up_no_others_and_nothing_is_left(photo: Photo) -> None:
     pictures = [photo(seed) for seed in range(20)] * 20
 

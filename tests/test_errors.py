@@ -244,3 +244,21 @@ def test_what_may_not_be_read_is_told_in_one_line(command: str) -> None:
         (line,) = done.stderr.splitlines()
         assert line.startswith("negbuild")
         assert "Permission denied" in line or "is not readable" in line
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_command_leaves_with_its_exit_code_and_all_it_said(code: int) -> None:
+    program = f"from negbuild import terminal; print('word ' * 50_000); terminal.leave({code})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "word " * 50_000 + "\n", "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_what_cannot_be_said_is_a_failure() -> None:
+    program = "from negbuild import terminal; print('word'); terminal.leave(0)"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60
+        )
+    assert done.returncode != 0
+    assert "No space left" in done.stderr
