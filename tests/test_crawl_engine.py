@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ import pytest
 
 from negbuild.crawler import Crawler
 from negbuild.errors import SourceError
+from negbuild.frontier import LONGEST
 from negbuild.intake import Intake
 from negbuild.manners import Manners
 from negbuild.model import Candidate, Role, Search
@@ -136,8 +137,8 @@ def elsewhere(server: Server) -> Iterator[Server]:
     other.close()
 
 
-@pytest.fixture
-def hanging() -> Iterator[str]:
+@contextmanager
+def hanging_host() -> Iterator[str]:
     """Accept connections, and never answer."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         held: list[socket.socket] = []
@@ -153,6 +154,12 @@ def hanging() -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         for one in held:
             one.close()
+
+
+@pytest.fixture
+def hanging() -> Iterator[str]:
+    with hanging_host() as url:
+        yield url
 
 
 def numbered(number: int, first: int = 0) -> list[str]:
@@ -572,6 +579,16 @@ def test_the_value_of_a_secret_is_not_kept(site: Site, monkeypatch: pytest.Monke
     assert result.tried == 3
     assert b"key=***" in kept(workspace.root)
     assert b"very-secret-value" not in kept(workspace.root)
+
+
+def test_seven_hosts_that_hang_with_full_queues_do_not_hold_up_the_good_ones(site: Site) -> None:
+    with ExitStack() as stack:
+        bad = [stack.enter_context(hanging_host()) for _ in range(7)]
+        queues = [f"{host}{path}" for path in numbered(LONGEST) for host in bad]
+        site.write_list(*queues, *site.put(*numbered(150)))
+        done = site.run(*LIST, "-n", 150, "--ignore-opt-outs")
+    # None of the bad hosts was given up by then: that takes much longer.
+    assert (done.code, done.json["unique"], done.json["skips"]) == (0, 150, {})
 
 
 def test_there_is_always_something_to_fetch_however_long_recording_takes(
