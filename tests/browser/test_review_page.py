@@ -385,8 +385,8 @@ def test_a_kill_in_the_middle_loses_nothing_that_was_acknowledged(
     page.keyboard.press("d")
     expect(page.locator("#toast")).to_contain_text("Not saved: 1 picture.")
     expect(page.locator(".tile.drop")).to_have_count(0)  # what is not saved is not shown as if it were
+    page.close()  # nothing that it has to say comes after that
     visit.complaints.clear()  # the browser tells of the connection that was lost
-    page.close()
     again = ready(visit(reviewing().address))
     decided(again, held)
 
