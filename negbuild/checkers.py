@@ -57,8 +57,7 @@ class Checkers:
         """Check one picture."""
         self._checked += 1
         if self._started is None and self._crew.waiting and self._checked > WORTHWHILE:
-            self._started = []
-            self._start(self._started)
+            self._start()
         if self.employed:
             done: asyncio.Future[Checked] = asyncio.get_running_loop().create_future()
             self._waiting.append((data, done))
@@ -67,10 +66,11 @@ class Checkers:
                 return await done
         return await self.do(partial(check, data, self._limits))
 
-    def _start(self, started: "list[_Process]") -> None:
+    def _start(self) -> None:
+        self._started = []
         try:
             for _ in range(PROCESSES):
-                started.append(_Process(self._limits, self._hand_out))
+                self._started.append(_Process(self._limits, self._hand_out))
         except (OSError, NotImplementedError) as error:
             _log.debug("checking without a process: %s", error)
 

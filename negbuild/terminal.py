@@ -44,8 +44,7 @@ def say(*lines: str) -> None:
 def leave(code: int) -> NoReturn:
     """End the process with this exit code, once all that was printed is out.
 
-    The system takes back at once what the interpreter would take apart piece by piece, for a twentieth of a second and
-    more.
+    The system takes back at once what the interpreter would take apart piece by piece, in some 0.05 s.
     """
     with suppress(OSError):  # it cannot be got out: the usual end says so
         sys.stdout.flush()

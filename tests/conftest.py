@@ -5,11 +5,13 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -240,6 +242,31 @@ def server() -> Iterator[Server]:
     running = Server()
     yield running
     running.close()
+
+
+@contextmanager
+def hanging_host() -> Iterator[str]:
+    """Accept connections, and never answer."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        held: list[socket.socket] = []
+
+        def accept() -> None:
+            while True:
+                try:
+                    held.append(listener.accept()[0])
+                except OSError:
+                    return
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        for one in held:
+            one.close()
+
+
+@pytest.fixture
+def hanging() -> Iterator[str]:
+    with hanging_host() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

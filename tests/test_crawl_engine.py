@@ -4,14 +4,12 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,6 +26,7 @@ from negbuild.order import Order
 from negbuild.source import Allowance, Source, Takes, Web, find_source
 from negbuild.stages.crawl import crawl
 from negbuild.workspace import Workspace
+from tests.conftest import hanging_host
 
 Negbuild = Callable[..., Any]
 Photo = Callable[..., bytes]
@@ -135,31 +134,6 @@ def elsewhere(server: Server) -> Iterator[Server]:
     other: Server = type(server)()
     yield other
     other.close()
-
-
-@contextmanager
-def hanging_host() -> Iterator[str]:
-    """Accept connections, and never answer."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        held: list[socket.socket] = []
-
-        def accept() -> None:
-            while True:
-                try:
-                    held.append(listener.accept()[0])
-                except OSError:
-                    return
-
-        threading.Thread(target=accept, daemon=True).start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        for one in held:
-            one.close()
-
-
-@pytest.fixture
-def hanging() -> Iterator[str]:
-    with hanging_host() as url:
-        yield url
 
 
 def numbered(number: int, first: int = 0) -> list[str]:

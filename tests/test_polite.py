@@ -2,13 +2,11 @@
 
 import json
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -32,25 +30,6 @@ class Server(Protocol):
     url: str
     routes: dict[str, Any]
     asked: dict[str, int]
-
-
-@pytest.fixture
-def hanging() -> Iterator[str]:
-    """Accept connections, and never answer."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        held: list[socket.socket] = []
-
-        def accept() -> None:
-            while True:
-                try:
-                    held.append(listener.accept()[0])
-                except OSError:
-                    return
-
-        threading.Thread(target=accept, daemon=True).start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        for one in held:
-            one.close()
 
 
 @pytest.fixture
