@@ -227,6 +227,7 @@ def test_a_retry_takes_up_what_failed_for_now_and_nothing_else(site: Site, elsew
     running = site.start(*LIST, "-n", 9)
     until(lambda: (site.root / "catalog.sqlite").exists() and sum(elsewhere.asked.values()) > 3)
     until(lambda: len(site.rows("SELECT 1 FROM candidates")) == 4)
+    until(lambda: len(site.names("pending")) == 6)  # the tenth is named once others have failed
     running.kill()
     running.communicate()
     assert site.names("pending") == {f"{number}.jpg" for number in range(6)}
