@@ -9,15 +9,16 @@ Twins share content: it fills `MOST_SHARED` of one picture and `LEAST_SHARED` of
 10 % a side is a twin of the whole, and two crops of one photograph are where they overlap by seven tenths.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from negbuild import registration
-from negbuild.looks import Look, fine, look, rough
+from negbuild.looks import Look, Sketch, fine, look, rough
 from negbuild.overlap import FAR_DISTANCE, FEWEST_BLOCKS, SHARE, SWAPS, UNDOING, Evidence, Rival, evidence, undone
 from negbuild.registration import Affines, Array
 
@@ -73,6 +74,25 @@ class Verdict:
 
 
 _REFUSED = Verdict(confirmed=False, reason=Reason.OTHER)
+_REFUSED_PLAIN = Verdict(confirmed=False, reason=Reason.PLAIN)
+
+
+class Outline(NamedTuple):
+    """A rival of which only the sketch is at hand; see `Rival`."""
+
+    sketch: Sketch
+    distance: int
+    orientation: int
+
+
+class Lead(NamedTuple):
+    """A rival that its sketch does not refuse: how it may lie roughly, and whether it may be the whole as it is.
+
+    Without an alignment there is too little detail to align, and the pixels tell.
+    """
+
+    alignment: NDArray[np.float64] | None = None
+    as_is: bool = False
 
 
 def compare(older: Look, newer: Look, distance: int, orientation: int) -> Verdict:
@@ -82,34 +102,46 @@ def compare(older: Look, newer: Look, distance: int, orientation: int) -> Verdic
 
 def confirm(newer: Look, rivals: Sequence[Rival]) -> list[Verdict]:
     """Decide for each of the older pictures whether the newer one is its copy; many at once cost less each."""
-    verdicts: dict[int, Verdict] = {}
-    detailed = []
-    for place, rival in enumerate(rivals):
-        if min(rival.look.textured, newer.textured) < FEWEST_BLOCKS:
-            verdicts[place] = _plain(rival, newer)
-        else:
-            detailed.append(place)
+    sifted = sift(newer.sketch, [Outline(one.look.sketch, one.distance, one.orientation) for one in rivals])
+    leads = {place: lead for place, lead in enumerate(sifted) if isinstance(lead, Lead)}
+    followed = dict(zip(leads, follow(newer, [rivals[place] for place in leads], list(leads.values())), strict=True))
+    return [one if isinstance(one, Verdict) else followed[place] for place, one in enumerate(sifted)]
+
+
+def sift(newer: Sketch, rivals: Sequence[Outline]) -> list[Lead | Verdict]:
+    """Refuse most rivals by their sketches alone; the others are to be followed, see `follow`."""
+    sifted: list[Lead | Verdict] = [Lead() if one.distance <= TIGHT_DISTANCE else _REFUSED_PLAIN for one in rivals]
+    detailed = [place for place, one in enumerate(rivals) if min(one.sketch.textured, newer.textured) >= FEWEST_BLOCKS]
     if detailed:
-        shown = registration.gallery(rough(newer), newer.aspect)
+        shown = registration.gallery(rough([newer])[0], newer.aspect)
         for start in range(0, len(detailed), _ROUGH_BATCH):
             batch = detailed[start : start + _ROUGH_BATCH]
-            verdicts |= zip(batch, _detailed(newer, [rivals[place] for place in batch], shown), strict=True)
-    return [verdicts[place] for place in range(len(rivals))]
+            some = [rivals[place] for place in batch]
+            templates = _turned(rough([one.sketch for one in some]), some).reshape(len(some), -1)
+            for place, choice, alike in zip(batch, *registration.choose(shown, templates), strict=True):
+                lead = Lead(shown.alignments[choice], as_is=choice == 0 and alike > _SAME_CORRELATION)
+                sifted[place] = lead if alike > ROUGH_CORRELATION else _REFUSED
+    return sifted
 
 
-def _detailed(newer: Look, rivals: Sequence[Rival], shown: registration.Gallery) -> list[Verdict]:
-    templates = np.stack([undone(rough(rival.look), rival.orientation).ravel() for rival in rivals])
-    chosen, correlation = registration.choose(shown, templates)
-    verdicts = [_REFUSED] * len(rivals)
-    likely = [int(place) for place in np.flatnonzero(correlation > ROUGH_CORRELATION)]
-    for place in likely:
-        if chosen[place] == 0 and correlation[place] > _SAME_CORRELATION:
+def follow(newer: Look, rivals: Sequence[Rival], leads: Sequence[Lead]) -> list[Verdict]:
+    """Decide on the rivals that `sift` left, each with its lead."""
+    verdicts = [
+        _REFUSED if lead.alignment is not None else _plain(rival, newer)
+        for rival, lead in zip(rivals, leads, strict=True)
+    ]
+    for place, lead in enumerate(leads):
+        if lead.as_is:
             verdicts[place] = _as_is(newer, rivals[place])
-    left = [place for place in likely if not verdicts[place].confirmed]
+    left = {
+        place: lead.alignment
+        for place, lead in enumerate(leads)
+        if lead.alignment is not None and not verdicts[place].confirmed
+    }
     for start in range(0, len(left), _FINE_BATCH):
-        batch = left[start : start + _FINE_BATCH]
+        batch = list(left)[start : start + _FINE_BATCH]
         some = [rivals[place] for place in batch]
-        for place, verdict in zip(batch, _tried(newer, some, shown.alignments[chosen[batch]]), strict=True):
+        for place, verdict in zip(batch, _tried(newer, some, np.stack([left[place] for place in batch])), strict=True):
             # Detail may lie where the other picture has none, or on the very edge.
             short = not verdict.confirmed and verdict.compared < FEWEST_BLOCKS
             verdicts[place] = _plain(rivals[place], newer) if short else verdict
@@ -121,8 +153,10 @@ def _tried(newer: Look, rivals: Sequence[Rival], alignments: Affines) -> list[Ve
 
     What covers a part of a picture with little detail in the rest, or the corners of a turned one, pulls.
     """
-    rougher = _refined(newer, rivals, alignments, rough, _ROUGH_STEPS)
-    verdicts = _judged(newer, rivals, _refined(newer, rivals, rougher, fine, _FINE_STEPS))
+    sketches = _turned(rough([rival.look.sketch for rival in rivals]), rivals)
+    rougher = registration.refine(sketches, rough([newer.sketch]), alignments, _ROUGH_STEPS)
+    templates = _turned(np.stack([fine(rival.look) for rival in rivals]), rivals)
+    verdicts = _judged(newer, rivals, registration.refine(templates, fine(newer)[None], rougher, _FINE_STEPS))
     for attempt in (rougher, np.tile(np.eye(3)[:2], (len(rivals), 1, 1))):
         left = [place for place, verdict in enumerate(verdicts) if not verdict.confirmed]
         if not left:
@@ -146,11 +180,12 @@ def _as_is(newer: Look, rival: Rival) -> Verdict:
     )
 
 
-def _refined(
-    newer: Look, rivals: Sequence[Rival], alignments: Affines, prepared: Callable[[Look], Array], steps: int
-) -> Affines:
-    templates = np.stack([undone(prepared(rival.look), rival.orientation) for rival in rivals])
-    return registration.refine(templates, prepared(newer)[None], alignments, steps)
+def _turned(squares: Array, rivals: Sequence[Outline] | Sequence[Rival]) -> Array:
+    """Turn squares (n, s, s) of older pictures as the newer one lies."""
+    orientations = np.array([rival.orientation for rival in rivals])
+    for orientation in set(orientations.tolist()):
+        squares[orientations == orientation] = undone(squares[orientations == orientation], orientation)
+    return squares
 
 
 def _judged(newer: Look, rivals: Sequence[Rival], alignments: Affines) -> list[Verdict]:
@@ -184,14 +219,14 @@ def _verdict(reason: Reason, seen: Evidence, place: int, alignment: Affine) -> V
 def _plain(rival: Rival, newer: Look) -> Verdict:
     """Compare pixel by pixel, after brightness and contrast."""
     if rival.distance > TIGHT_DISTANCE:
-        return Verdict(confirmed=False, reason=Reason.PLAIN)
+        return _REFUSED_PLAIN
     one = undone(rival.look.grey, rival.orientation).astype(np.float64).ravel()
     other = newer.grey.astype(np.float64).ravel()
     one, other = one - one.mean(), other - other.mean()
     gain = (one @ other) / max(other @ other, 1e-9)
     allowed = max(TIGHT_DIFFERENCE, TIGHT_PART * one.std())
     if (one - gain * other).std() > allowed or gain <= 0:
-        return Verdict(confirmed=False, reason=Reason.PLAIN)
+        return _REFUSED_PLAIN
     return Verdict(confirmed=True, reason=Reason.PLAIN_SAME, alignment=_upright(np.eye(3)[:2], rival.orientation))
 
 

@@ -150,11 +150,11 @@ def _halved(cut: Array) -> Array:
     return np.asarray((narrow[:, :, :, 0] + narrow[:, :, :, 1]).reshape(*cut.shape[:2], half * half))
 
 
-def undone(square: NDArray[_Number], orientation: int) -> NDArray[_Number]:
-    """Turn an older picture as the newer one lies."""
+def undone(squares: NDArray[_Number], orientation: int) -> NDArray[_Number]:
+    """Turn an older picture (s, s), or many of them (n, s, s), as the newer one lies."""
     undoing = UNDOING[orientation]
     if undoing & 1:
-        square = square[:, ::-1]
+        squares = squares[..., ::-1]
     if undoing & 2:
-        square = square[::-1]
-    return square.T if undoing >= SWAPS else square
+        squares = squares[..., ::-1, :]
+    return squares.swapaxes(-1, -2) if undoing >= SWAPS else squares

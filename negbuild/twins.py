@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 from threadpoolctl import threadpool_limits
 
-from negbuild.alignment import JOIN_RADIUS, Rival, confirm
-from negbuild.looks import Look, LookOf
+from negbuild.alignment import JOIN_RADIUS, Lead, Outline, Rival, Verdict, follow, sift
+from negbuild.looks import Look, LookOf, Sketch
 from negbuild.model import Fingerprint, Pair, Progress, no_progress
 from negbuild.neighbours import Against, Index, Neighbour
 from negbuild.workers import Call, here
@@ -36,6 +36,35 @@ _THREADS = min(os.cpu_count() or 1, 8)  # what is left to them, a sixth of the w
 
 _Told = tuple[bool, str, str]
 """Whether a pair was confirmed, why, and its alignment as JSON."""
+
+
+class _Viewer:
+    """Looks at images beside those near them; several threads may ask for some each."""
+
+    def __init__(self, look_of: LookOf, call: Call) -> None:
+        self._look_of, self._call = look_of, call
+        self._sketches: dict[str, Sketch] = {}
+
+    def pairs(self, keys: Sequence[str], neighbours: Sequence[Neighbour]) -> list[Pair]:
+        """Look at one image and those near it; `keys` are those of their places."""
+        newer = keys[neighbours[0].newer]
+        outlines = [Outline(self._sketch(keys[one.older]), one.distance, one.orientation) for one in neighbours]
+        sifted = sift(self._sketch(newer), outlines)
+        leads = {place: lead for place, lead in enumerate(sifted) if isinstance(lead, Lead)}
+        told = {place: _told(one) for place, one in enumerate(sifted) if isinstance(one, Verdict)}
+        if leads:  # which few have: only their looks go to another process
+            rivals = [Rival(self._look_of(keys[neighbours[one].older]), *outlines[one][1:]) for one in leads]
+            told |= zip(leads, self._call(_followed, self._look_of(newer), rivals, list(leads.values())), strict=True)
+        return [
+            Pair(keys[one.older], newer, one.distance, one.orientation, *told[place])
+            for place, one in enumerate(neighbours)
+        ]
+
+    def _sketch(self, key: str) -> Sketch:
+        """Keep what most pairs need: looks take ten times the room, and make way for others."""
+        if key not in self._sketches:
+            self._sketches[key] = self._look_of(key).sketch
+        return self._sketches[key]
 
 
 class Comparer:
@@ -92,7 +121,7 @@ def confirmed_pairs(
     What is given are twins, and what looks alike: at most `GROUP_RADIUS` bits apart. `look_of` may be called from
     several threads, and so may `call`, by which each picture is compared.
     """
-    index, keys = Index(JOIN_RADIUS), [key for key, _ in _textured(known)]
+    index, viewer, keys = Index(JOIN_RADIUS), _Viewer(look_of, call), [key for key, _ in _textured(known)]
     index.hold([print_ for _, print_ in _textured(known)])
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(_THREADS) as threads:
         for start in range(0, len(new), _BATCH):
@@ -100,9 +129,7 @@ def confirmed_pairs(
             keys += [key for key, _ in _textured(batch)]
             found = index.add([print_ for _, print_ in _textured(batch)])
             groups = [list(group) for _, group in groupby(found, attrgetter("newer"))]
-            looked_at = [
-                pair for pairs in threads.map(partial(_looked_at, keys, look_of, call), groups) for pair in pairs
-            ]
+            looked_at = [pair for pairs in threads.map(partial(viewer.pairs, keys), groups) for pair in pairs]
             yield Confirmed(
                 keys=[key for key, _ in batch],
                 pairs=[pair for pair in looked_at if pair.twins or pair.distance <= GROUP_RADIUS],
@@ -122,7 +149,7 @@ def confirmed_against(
 
     The others are the older ones of the pairs. `look_of` and `call` may be called from several threads.
     """
-    held = _textured(others)
+    held, viewer = _textured(others), _Viewer(look_of, call)
     against, keys = Against([print_ for _, print_ in held], JOIN_RADIUS), [key for key, _ in held]
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(_THREADS) as threads:
         for start in range(0, len(new), _BATCH):
@@ -133,26 +160,17 @@ def confirmed_against(
                 [one._replace(newer=one.newer + len(keys)) for one in group]
                 for _, group in groupby(found, attrgetter("newer"))
             ]
-            looked_at = threads.map(partial(_looked_at, both, look_of, call), groups)
+            looked_at = threads.map(partial(viewer.pairs, both), groups)
             yield batch, [pair for pairs in looked_at for pair in pairs if pair.twins]
             progress(start + len(batch), len(new))
 
 
-def _looked_at(keys: Sequence[str], look_of: LookOf, call: Call, neighbours: Sequence[Neighbour]) -> list[Pair]:
-    """Look at one image and those near it; `keys` are those of their places."""
-    rivals = [Rival(look_of(keys[one.older]), one.distance, one.orientation) for one in neighbours]
-    told = call(_told, look_of(keys[neighbours[0].newer]), rivals)
-    return [
-        Pair(keys[one.older], keys[one.newer], one.distance, one.orientation, twins, reason, alignment)
-        for one, (twins, reason, alignment) in zip(neighbours, told, strict=True)
-    ]
+def _followed(newer: Look, rivals: Sequence[Rival], leads: Sequence[Lead]) -> list[_Told]:
+    return [_told(verdict) for verdict in follow(newer, rivals, leads)]
 
 
-def _told(newer: Look, rivals: Sequence[Rival]) -> list[_Told]:
-    return [
-        (verdict.confirmed, str(verdict), json.dumps(verdict.alignment) if verdict.alignment else "")
-        for verdict in confirm(newer, rivals)
-    ]
+def _told(verdict: Verdict) -> _Told:
+    return verdict.confirmed, str(verdict), json.dumps(verdict.alignment) if verdict.alignment else ""
 
 
 def _textured(batch: Sequence[tuple[str, Fingerprint]]) -> list[tuple[str, Fingerprint]]:

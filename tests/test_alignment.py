@@ -319,7 +319,7 @@ def gradient(slope: float, lift: float = 0) -> Pillow.Image:
 
 def test_smooth_pictures_are_the_same_only_with_nearly_the_same_pixels() -> None:
     (one, _), (brighter, _), (other, _) = (seen(jpeg(one)) for one in (gradient(1), gradient(1, 20), gradient(-0.4)))
-    assert one.textured == 0
+    assert one.sketch.textured == 0
     same = compare(one, brighter, 4, 0)
     assert (same.confirmed, same.reason, same.alignment) == (True, Reason.PLAIN_SAME, ((1, 0, 0), (0, 1, 0)))
     assert str(same) == "too little detail to align: nearly the same fingerprint and pixels"
