@@ -1,15 +1,16 @@
 """Whether two pictures that look alike are copies: one is brought onto the other, and they are compared block by block.
 
 Pure functions, from cheap to sure. A rough alignment out of some sixty (crops, borders, turns by a few degrees) refuses
-most candidates at the cost of a small matrix product. The rest are aligned to a fraction of a pixel, and each of 36
-blocks is compared on its own, so that a caption or a sticker costs the blocks it covers and nothing else. Pictures
-with too little detail for that are the same only with nearly the same fingerprint and the same pixels.
+most candidates by sketches of 1 kB, at the cost of a small matrix product. The rest are aligned to a fraction of a
+pixel, and each of 36 blocks is compared on its own, so that a caption or a sticker costs the blocks it covers and
+nothing else. Pictures with too little detail for that are the same only with nearly the same fingerprint and the same
+pixels.
 
 Twins share content: it fills `MOST_SHARED` of one picture and `LEAST_SHARED` of the other at least, so that a crop of
 10 % a side is a twin of the whole, and two crops of one photograph are where they overlap by seven tenths.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -18,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negbuild import registration
-from negbuild.looks import Look, Sketch, fine, look, rough
-from negbuild.overlap import FAR_DISTANCE, FEWEST_BLOCKS, SHARE, SWAPS, UNDOING, Evidence, Rival, evidence, undone
+from negbuild.looks import Look, Sketch, contrast, fine, look
+from negbuild.overlap import FAR_DISTANCE, FEWEST_BLOCKS, SHARE, SWAPS, UNDOING, Evidence, Suspects, evidence, turned
 from negbuild.registration import Affines, Array
 
-__all__ = ["JOIN_RADIUS", "Affine", "Look", "Reason", "Rival", "Verdict", "compare", "confirm", "look"]
+__all__ = ["JOIN_RADIUS", "Affine", "Look", "Reason", "Suspects", "Verdict", "compare", "confirm", "look"]
 
-VERSION = "al-3"
+VERSION = "al-4"
 """Changes whenever the same pair would get another verdict."""
 
 JOIN_RADIUS = 64
@@ -32,6 +33,9 @@ JOIN_RADIUS = 64
 
 MOST_SHARED, LEAST_SHARED = 0.7, 0.45
 ROUGH_CORRELATION = 0.42
+FAR_CORRELATION = 0.65
+"""Of sketches whose fingerprints are far apart, once they are aligned: most such pairs are none, and seven tenths of
+the blocks of one would have to agree."""
 TIGHT_DISTANCE, TIGHT_DIFFERENCE, TIGHT_PART = 8, 2.5, 0.06
 """For pictures with little detail: bits of 192, and the root mean square left after brightness and contrast, in grey
 levels or as a part of the older picture's own."""
@@ -73,20 +77,12 @@ class Verdict:
         return f"{self.reason}: {self.matched} of {self.compared:g} blocks" if self.compared else str(self.reason)
 
 
-_REFUSED = Verdict(confirmed=False, reason=Reason.OTHER)
-_REFUSED_PLAIN = Verdict(confirmed=False, reason=Reason.PLAIN)
-
-
-class Outline(NamedTuple):
-    """A rival of which only the sketch is at hand; see `Rival`."""
-
-    sketch: Sketch
-    distance: int
-    orientation: int
+_OTHER = Verdict(confirmed=False, reason=Reason.OTHER)
+_PLAIN = Verdict(confirmed=False, reason=Reason.PLAIN)
 
 
 class Lead(NamedTuple):
-    """A rival that its sketch does not refuse: how it may lie roughly, and whether it may be the whole as it is.
+    """What two sketches make likely: how the pictures may lie on each other, and whether they may be the same as is.
 
     Without an alignment there is too little detail to align, and the pixels tell.
     """
@@ -96,112 +92,139 @@ class Lead(NamedTuple):
 
 
 def compare(older: Look, newer: Look, distance: int, orientation: int) -> Verdict:
-    """Decide on one pair; see `Rival` for the orientation."""
-    return confirm(newer, [Rival(older, distance, orientation)])[0]
+    """Decide on one pair; see `Suspects` for the orientation."""
+    return confirm([Suspects(older, newer, distance, orientation)])[0]
 
 
-def confirm(newer: Look, rivals: Sequence[Rival]) -> list[Verdict]:
-    """Decide for each of the older pictures whether the newer one is its copy; many at once cost less each."""
-    sifted = sift(newer.sketch, [Outline(one.look.sketch, one.distance, one.orientation) for one in rivals])
+def confirm(suspects: Sequence[Suspects[Look]]) -> list[Verdict]:
+    """Decide for each pair whether the newer picture is a copy of the older one; many at once cost less each."""
+    sifted = sift([Suspects(pair.older.sketch, pair.newer.sketch, *pair[2:]) for pair in suspects])
     leads = {place: lead for place, lead in enumerate(sifted) if isinstance(lead, Lead)}
-    followed = dict(zip(leads, follow(newer, [rivals[place] for place in leads], list(leads.values())), strict=True))
+    followed = dict(zip(leads, follow([suspects[place] for place in leads], list(leads.values())), strict=True))
     return [one if isinstance(one, Verdict) else followed[place] for place, one in enumerate(sifted)]
 
 
-def sift(newer: Sketch, rivals: Sequence[Outline]) -> list[Lead | Verdict]:
-    """Refuse most rivals by their sketches alone; the others are to be followed, see `follow`."""
-    sifted: list[Lead | Verdict] = [Lead() if one.distance <= TIGHT_DISTANCE else _REFUSED_PLAIN for one in rivals]
-    detailed = [place for place, one in enumerate(rivals) if min(one.sketch.textured, newer.textured) >= FEWEST_BLOCKS]
-    if detailed:
-        shown = registration.gallery(rough([newer])[0], newer.aspect)
-        for start in range(0, len(detailed), _ROUGH_BATCH):
-            batch = detailed[start : start + _ROUGH_BATCH]
-            some = [rivals[place] for place in batch]
-            templates = _turned(rough([one.sketch for one in some]), some).reshape(len(some), -1)
-            for place, choice, alike in zip(batch, *registration.choose(shown, templates), strict=True):
-                lead = Lead(shown.alignments[choice], as_is=choice == 0 and alike > _SAME_CORRELATION)
-                sifted[place] = lead if alike > ROUGH_CORRELATION else _REFUSED
+def sift(suspects: Sequence[Suspects[Sketch]]) -> list[Lead | Verdict]:
+    """Refuse most pairs by sketches alone; the others are to be followed, see `follow`."""
+    sifted: list[Lead | Verdict] = [Lead() if pair.distance <= TIGHT_DISTANCE else _PLAIN for pair in suspects]
+    detailed: dict[Sketch, list[int]] = {}
+    for place, pair in enumerate(suspects):
+        if min(pair.older.textured, pair.newer.textured) >= FEWEST_BLOCKS:
+            detailed.setdefault(pair.newer, []).append(place)
+    likely: dict[int, Lead] = {}
+    for places in detailed.values():
+        for batch in _batches(places, _ROUGH_BATCH):
+            for place, lead in zip(batch, _chosen([suspects[place] for place in batch]), strict=True):
+                sifted[place] = lead or _OTHER
+                if lead:
+                    likely[place] = lead
+    for batch in _batches(list(likely), _FINE_BATCH):
+        some, leads = [suspects[place] for place in batch], [likely[place] for place in batch]
+        for place, lead in zip(batch, _refined(some, leads), strict=True):
+            sifted[place] = lead or _OTHER
     return sifted
 
 
-def follow(newer: Look, rivals: Sequence[Rival], leads: Sequence[Lead]) -> list[Verdict]:
-    """Decide on the rivals that `sift` left, each with its lead."""
-    verdicts = [
-        _REFUSED if lead.alignment is not None else _plain(rival, newer)
-        for rival, lead in zip(rivals, leads, strict=True)
+def _chosen(suspects: Sequence[Suspects[Sketch]]) -> list[Lead | None]:
+    """Try the rough alignments for pairs with one newer picture."""
+    newer = suspects[0].newer
+    shown = registration.gallery(contrast(newer.rough), newer.aspect)
+    chosen, alike = registration.choose(shown, _templates(suspects).reshape(len(suspects), -1))
+    return [
+        Lead(shown.alignments[choice], as_is=bool(choice == 0 and correlation > _SAME_CORRELATION))
+        if correlation > ROUGH_CORRELATION
+        else None
+        for choice, correlation in zip(chosen, alike, strict=True)
     ]
-    for place, lead in enumerate(leads):
-        if lead.as_is:
-            verdicts[place] = _as_is(newer, rivals[place])
-    left = {
-        place: lead.alignment
-        for place, lead in enumerate(leads)
-        if lead.alignment is not None and not verdicts[place].confirmed
-    }
-    for start in range(0, len(left), _FINE_BATCH):
-        batch = list(left)[start : start + _FINE_BATCH]
-        some = [rivals[place] for place in batch]
-        for place, verdict in zip(batch, _tried(newer, some, np.stack([left[place] for place in batch])), strict=True):
+
+
+def _refined(suspects: Sequence[Suspects[Sketch]], leads: Sequence[Lead]) -> list[Lead | None]:
+    """Improve rough alignments; those of pictures with far fingerprints have to fit well then."""
+    templates, pictures = _templates(suspects), contrast(np.stack([pair.newer.rough for pair in suspects]))
+    alignments = np.stack([lead.alignment for lead in leads if lead.alignment is not None])
+    refined = registration.refine(templates, pictures, alignments, _ROUGH_STEPS)
+    alike = registration.correlation(templates, pictures, refined)
+    fits = (alike > FAR_CORRELATION) | (np.array([pair.distance for pair in suspects]) <= FAR_DISTANCE)
+    return [
+        Lead(alignment, lead.as_is) if fit or lead.as_is else None
+        for lead, alignment, fit in zip(leads, refined, fits, strict=True)
+    ]
+
+
+def _templates(suspects: Sequence[Suspects[Sketch]]) -> Array:
+    return contrast(turned([pair.older.rough for pair in suspects], suspects))
+
+
+def _batches(places: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    return (places[start : start + size] for start in range(0, len(places), size))
+
+
+def follow(suspects: Sequence[Suspects[Look]], leads: Sequence[Lead]) -> list[Verdict]:
+    """Decide on pairs that `sift` left, each with its lead."""
+    verdicts = [_OTHER] * len(suspects)
+    left: dict[int, NDArray[np.float64]] = {}
+    for place, (pair, lead) in enumerate(zip(suspects, leads, strict=True)):
+        if lead.alignment is None:
+            verdicts[place] = _plain(pair)
+        elif not lead.as_is or not (same := _as_is(pair)).confirmed:
+            left[place] = lead.alignment
+        else:
+            verdicts[place] = same
+    for batch in _batches(list(left), _FINE_BATCH):
+        some = [suspects[place] for place in batch]
+        for place, verdict in zip(batch, _tried(some, np.stack([left[place] for place in batch])), strict=True):
             # Detail may lie where the other picture has none, or on the very edge.
             short = not verdict.confirmed and verdict.compared < FEWEST_BLOCKS
-            verdicts[place] = _plain(rivals[place], newer) if short else verdict
+            verdicts[place] = _plain(suspects[place]) if short else verdict
     return verdicts
 
 
-def _tried(newer: Look, rivals: Sequence[Rival], alignments: Affines) -> list[Verdict]:
+def _tried(suspects: Sequence[Suspects[Look]], rougher: Affines) -> list[Verdict]:
     """Judge by the alignment refined to the end; where that fails, by less refined ones, and last as they are.
 
     What covers a part of a picture with little detail in the rest, or the corners of a turned one, pulls.
     """
-    sketches = _turned(rough([rival.look.sketch for rival in rivals]), rivals)
-    rougher = registration.refine(sketches, rough([newer.sketch]), alignments, _ROUGH_STEPS)
-    templates = _turned(np.stack([fine(rival.look) for rival in rivals]), rivals)
-    verdicts = _judged(newer, rivals, registration.refine(templates, fine(newer)[None], rougher, _FINE_STEPS))
-    for attempt in (rougher, np.tile(np.eye(3)[:2], (len(rivals), 1, 1))):
+    evened = {look: fine(look) for pair in suspects for look in (pair.older, pair.newer)}
+    templates = turned([evened[pair.older] for pair in suspects], suspects)
+    pictures = np.stack([evened[pair.newer] for pair in suspects])
+    verdicts = _judged(suspects, registration.refine(templates, pictures, rougher, _FINE_STEPS))
+    for attempt in (rougher, np.tile(np.eye(3)[:2], (len(suspects), 1, 1))):
         left = [place for place, verdict in enumerate(verdicts) if not verdict.confirmed]
         if not left:
             break
-        again = _judged(newer, [rivals[place] for place in left], attempt[left])
+        again = _judged([suspects[place] for place in left], attempt[left])
         for place, verdict in zip(left, again, strict=True):
             if verdict.confirmed:
                 verdicts[place] = verdict
     return verdicts
 
 
-def _as_is(newer: Look, rival: Rival) -> Verdict:
+def _as_is(pair: Suspects[Look]) -> Verdict:
     """Compare without aligning: most copies are whole."""
     whole = np.eye(3)[None, :2]
-    seen = evidence(newer, [rival], whole)
+    seen = evidence([pair], whole)
     return _verdict(
         Reason.SAME if seen.agrees(_SAME_SHARE, np.array([FAR_DISTANCE]))[0] else Reason.OTHER,
         seen,
         0,
-        _upright(whole[0], rival.orientation),
+        _upright(whole[0], pair.orientation),
     )
 
 
-def _turned(squares: Array, rivals: Sequence[Outline] | Sequence[Rival]) -> Array:
-    """Turn squares (n, s, s) of older pictures as the newer one lies."""
-    orientations = np.array([rival.orientation for rival in rivals])
-    for orientation in set(orientations.tolist()):
-        squares[orientations == orientation] = undone(squares[orientations == orientation], orientation)
-    return squares
-
-
-def _judged(newer: Look, rivals: Sequence[Rival], alignments: Affines) -> list[Verdict]:
+def _judged(suspects: Sequence[Suspects[Look]], alignments: Affines) -> list[Verdict]:
     largest = np.abs(np.linalg.svd(alignments[:, :, :2], compute_uv=False))
     sane = (largest[:, 0] < _LARGEST_SCALE) & (largest[:, 1] > 1 / _LARGEST_SCALE)
     sane &= registration.areas(alignments) > 0
     alignments[~sane] = np.eye(3)[:2]
-    seen = evidence(newer, rivals, alignments)
-    agrees = seen.agrees(SHARE, np.array([rival.distance for rival in rivals])) & sane
+    seen = evidence(suspects, alignments)
+    agrees = seen.agrees(SHARE, np.array([pair.distance for pair in suspects])) & sane
     verdicts = []
-    for place, rival in enumerate(rivals):
+    for place, pair in enumerate(suspects):
         shared = seen.more[place] >= MOST_SHARED and seen.less[place] >= LEAST_SHARED
         reason = Reason.ALIGNED if shared else Reason.LITTLE_SHARED
         if not agrees[place]:
             reason = Reason.OTHER
-        verdicts.append(_verdict(reason, seen, place, _upright(alignments[place], rival.orientation)))
+        verdicts.append(_verdict(reason, seen, place, _upright(alignments[place], pair.orientation)))
     return verdicts
 
 
@@ -216,18 +239,18 @@ def _verdict(reason: Reason, seen: Evidence, place: int, alignment: Affine) -> V
     )
 
 
-def _plain(rival: Rival, newer: Look) -> Verdict:
+def _plain(pair: Suspects[Look]) -> Verdict:
     """Compare pixel by pixel, after brightness and contrast."""
-    if rival.distance > TIGHT_DISTANCE:
-        return _REFUSED_PLAIN
-    one = undone(rival.look.grey, rival.orientation).astype(np.float64).ravel()
-    other = newer.grey.astype(np.float64).ravel()
+    if pair.distance > TIGHT_DISTANCE:
+        return _PLAIN
+    one = turned([pair.older.grey], [pair]).astype(np.float64).ravel()
+    other = pair.newer.grey.astype(np.float64).ravel()
     one, other = one - one.mean(), other - other.mean()
     gain = (one @ other) / max(other @ other, 1e-9)
     allowed = max(TIGHT_DIFFERENCE, TIGHT_PART * one.std())
     if (one - gain * other).std() > allowed or gain <= 0:
-        return _REFUSED_PLAIN
-    return Verdict(confirmed=True, reason=Reason.PLAIN_SAME, alignment=_upright(np.eye(3)[:2], rival.orientation))
+        return _PLAIN
+    return Verdict(confirmed=True, reason=Reason.PLAIN_SAME, alignment=_upright(np.eye(3)[:2], pair.orientation))
 
 
 def _upright(alignment: NDArray[np.float64], orientation: int) -> Affine:

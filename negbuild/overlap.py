@@ -1,13 +1,13 @@
 """What two aligned pictures have in common, block by block, and when that is enough to call them copies."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from negbuild import registration
-from negbuild.looks import BLOCK, Look, above_planes, blocks, ground, has_detail, smallest_steps, within_frame
+from negbuild.looks import BLOCK, Look, Sketch, above_planes, blocks, ground, has_detail, smallest_steps, within_frame
 from negbuild.registration import Affines, Array
 
 BLOCK_CORRELATION = 0.8
@@ -35,16 +35,18 @@ _OUTLINE = 0.1  # of a block: with more ground than this it shows an outline
 UNDOING = (0, 1, 2, 3, 4, 6, 5, 7)  # the orientation that undoes each of fingerprint.ORIENTATIONS
 SWAPS = 4  # from this orientation on, rows and columns change places
 
+Seen = TypeVar("Seen", Sketch, Look)
 _Number = TypeVar("_Number", bound=np.generic)
 
 
-class Rival(NamedTuple):
-    """An older picture that a newer one may be a copy of, as the join of fingerprints found it.
+class Suspects(NamedTuple, Generic[Seen]):
+    """Two pictures that may be copies, as the join of fingerprints found them; each by its sketch or its look.
 
     `orientation` of `fingerprint.ORIENTATIONS`, applied to the newer picture, matches the older one at `distance`.
     """
 
-    look: Look
+    older: Seen
+    newer: Seen
     distance: int
     orientation: int
 
@@ -80,16 +82,17 @@ class Evidence(NamedTuple):
         return (whole & (inside | ~self.grounded | sure)) | ((distances <= NEAR_DISTANCE) & close)
 
 
-def evidence(newer: Look, rivals: Sequence[Rival], alignments: Affines) -> Evidence:
-    """Compare block by block, in the frame of whichever picture shows less of the scene."""
-    bases = np.stack([undone(rival.look.grey, rival.orientation) for rival in rivals]).astype(np.float32)
-    framed = np.stack([undone(within_frame(rival.look), rival.orientation) for rival in rivals])
-    others = np.repeat(newer.grey[None].astype(np.float32), len(rivals), axis=0)
-    other_framed = np.repeat(within_frame(newer)[None], len(rivals), axis=0)
-    grounds = np.stack([undone(ground(rival.look), rival.orientation) for rival in rivals])
+def evidence(suspects: Sequence[Suspects[Look]], alignments: Affines) -> Evidence:
+    """Compare block by block, in the frame of whichever picture of a pair shows less of the scene."""
+    bases = turned([pair.older.grey for pair in suspects], suspects).astype(np.float32)
+    framed = turned([within_frame(pair.older) for pair in suspects], suspects)
+    others = np.stack([pair.newer.grey for pair in suspects]).astype(np.float32)
+    other_framed = np.stack([within_frame(pair.newer) for pair in suspects])
     areas = registration.areas(alignments)
     crops = areas > 1
-    grounds[crops] = ground(newer)
+    grounds = turned([ground(pair.older) for pair in suspects], suspects)
+    for place in np.flatnonzero(crops).tolist():
+        grounds[place] = ground(suspects[place].newer)
     alignments = alignments.copy()
     alignments[crops] = registration.inverse(alignments[crops])
     bases[crops], others[crops] = others[crops], bases[crops]
@@ -150,9 +153,19 @@ def _halved(cut: Array) -> Array:
     return np.asarray((narrow[:, :, :, 0] + narrow[:, :, :, 1]).reshape(*cut.shape[:2], half * half))
 
 
-def undone(squares: NDArray[_Number], orientation: int) -> NDArray[_Number]:
-    """Turn an older picture (s, s), or many of them (n, s, s), as the newer one lies."""
-    undoing = UNDOING[orientation]
+def turned(
+    squares: Sequence[NDArray[_Number]], suspects: Sequence[Suspects[Sketch]] | Sequence[Suspects[Look]]
+) -> NDArray[_Number]:
+    """Turn squares (s, s) of the older pictures as the newer ones lie: shape (n, s, s)."""
+    stacked = np.stack(squares)
+    orientations = np.array([pair.orientation for pair in suspects])
+    for orientation in set(orientations.tolist()):
+        those = orientations == orientation
+        stacked[those] = _undone(stacked[those], UNDOING[orientation])
+    return stacked
+
+
+def _undone(squares: NDArray[_Number], undoing: int) -> NDArray[_Number]:
     if undoing & 1:
         squares = squares[..., ::-1]
     if undoing & 2:

@@ -95,6 +95,14 @@ def refine(templates: Array, pictures: Array, alignments: Affines, steps: int) -
     return whole[:, :2]
 
 
+def correlation(templates: Array, pictures: Array, alignments: Affines) -> Array:
+    """Correlate templates (n, s, s) with pictures of mean zero (n, s, s), or with one (1, s, s), where both show."""
+    seen = warp(pictures, alignments)
+    flat, pixels = templates.reshape(len(templates), -1) * seen.inside, seen.pixels * seen.inside
+    norms = np.linalg.norm(flat, axis=1) * np.linalg.norm(pixels, axis=1)
+    return np.asarray((flat * pixels).sum(axis=1) / np.maximum(norms, 1e-6))
+
+
 def inverse(alignments: Affines) -> Affines:
     """Turn alignments round: from the picture to the template."""
     whole = np.tile(np.eye(3), (len(alignments), 1, 1))

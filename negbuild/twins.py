@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from threadpoolctl import threadpool_limits
 
-from negbuild.alignment import JOIN_RADIUS, Lead, Outline, Rival, Verdict, follow, sift
+from negbuild.alignment import JOIN_RADIUS, Lead, Suspects, Verdict, follow, sift
 from negbuild.looks import Look, LookOf, Sketch
 from negbuild.model import Fingerprint, Pair, Progress, no_progress
 from negbuild.neighbours import Against, Index, Neighbour
@@ -32,6 +32,7 @@ TWIN_TEXTURE = 3.0
 PLAIN_TEXTURE = 1.0
 
 _BATCH = 256
+_SHARE, _FEW = 128, 16  # neighbours, and newer images, that a thread looks at in one go
 _THREADS = min(os.cpu_count() or 1, 8)  # what is left to them, a sixth of the work, waits for the one interpreter
 
 _Told = tuple[bool, str, str]
@@ -39,32 +40,56 @@ _Told = tuple[bool, str, str]
 
 
 class _Viewer:
-    """Looks at images beside those near them; several threads may ask for some each."""
+    """Looks at images beside those near them; several threads may ask it for some each."""
 
     def __init__(self, look_of: LookOf, call: Call) -> None:
         self._look_of, self._call = look_of, call
         self._sketches: dict[str, Sketch] = {}
 
-    def pairs(self, keys: Sequence[str], neighbours: Sequence[Neighbour]) -> list[Pair]:
-        """Look at one image and those near it; `keys` are those of their places."""
-        newer = keys[neighbours[0].newer]
-        outlines = [Outline(self._sketch(keys[one.older]), one.distance, one.orientation) for one in neighbours]
-        sifted = sift(self._sketch(newer), outlines)
+    def pairs(self, keys: Sequence[str], near: Sequence[Neighbour]) -> list[Pair]:
+        """Look at some neighbours; `keys` are those of their places."""
+        outlined = [Suspects(self._sketch(keys[one.older]), self._sketch(keys[one.newer]), *one[2:]) for one in near]
+        sifted = self._call(sift, outlined)
         leads = {place: lead for place, lead in enumerate(sifted) if isinstance(lead, Lead)}
         told = {place: _told(one) for place, one in enumerate(sifted) if isinstance(one, Verdict)}
-        if leads:  # which few have: only their looks go to another process
-            rivals = [Rival(self._look_of(keys[neighbours[one].older]), *outlines[one][1:]) for one in leads]
-            told |= zip(leads, self._call(_followed, self._look_of(newer), rivals, list(leads.values())), strict=True)
+        if leads:  # few have any: looks are ten times as large
+            suspects = [self._suspects(keys, near[place]) for place in leads]
+            told |= zip(leads, self._call(_followed, suspects, list(leads.values())), strict=True)
         return [
-            Pair(keys[one.older], newer, one.distance, one.orientation, *told[place])
-            for place, one in enumerate(neighbours)
+            Pair(keys[one.older], keys[one.newer], one.distance, one.orientation, *told[place])
+            for place, one in enumerate(near)
         ]
 
     def _sketch(self, key: str) -> Sketch:
-        """Keep what most pairs need: looks take ten times the room, and make way for others."""
+        """Keep what all pairs need; looks make way for others."""
         if key not in self._sketches:
             self._sketches[key] = self._look_of(key).sketch
         return self._sketches[key]
+
+    def _suspects(self, keys: Sequence[str], one: Neighbour) -> Suspects[Look]:
+        return Suspects(self._look_of(keys[one.older]), self._look_of(keys[one.newer]), one.distance, one.orientation)
+
+
+def _followed(suspects: Sequence[Suspects[Look]], leads: Sequence[Lead]) -> list[_Told]:
+    return [_told(verdict) for verdict in follow(suspects, leads)]
+
+
+def _told(verdict: Verdict) -> _Told:
+    return verdict.confirmed, str(verdict), json.dumps(verdict.alignment) if verdict.alignment else ""
+
+
+def _shares(found: Sequence[Neighbour]) -> Iterator[list[Neighbour]]:
+    """Share neighbours out between threads: those of a few newer images at a time, as many at once cost less each."""
+    share: list[Neighbour] = []
+    newer = 0
+    for _, some in groupby(found, attrgetter("newer")):
+        share += some
+        newer += 1
+        if len(share) >= _SHARE or newer == _FEW:
+            yield share
+            share, newer = [], 0
+    if share:
+        yield share
 
 
 class Comparer:
@@ -128,8 +153,7 @@ def confirmed_pairs(
             batch = new[start : start + _BATCH]
             keys += [key for key, _ in _textured(batch)]
             found = index.add([print_ for _, print_ in _textured(batch)])
-            groups = [list(group) for _, group in groupby(found, attrgetter("newer"))]
-            looked_at = [pair for pairs in threads.map(partial(viewer.pairs, keys), groups) for pair in pairs]
+            looked_at = [pair for pairs in threads.map(partial(viewer.pairs, keys), _shares(found)) for pair in pairs]
             yield Confirmed(
                 keys=[key for key, _ in batch],
                 pairs=[pair for pair in looked_at if pair.twins or pair.distance <= GROUP_RADIUS],
@@ -155,22 +179,11 @@ def confirmed_against(
         for start in range(0, len(new), _BATCH):
             batch = new[start : start + _BATCH]
             both = keys + [key for key, _ in _textured(batch)]
-            found = against.near([print_ for _, print_ in _textured(batch)])
-            groups = [
-                [one._replace(newer=one.newer + len(keys)) for one in group]
-                for _, group in groupby(found, attrgetter("newer"))
-            ]
-            looked_at = threads.map(partial(viewer.pairs, both), groups)
+            near = against.near([print_ for _, print_ in _textured(batch)])
+            found = [one._replace(newer=one.newer + len(keys)) for one in near]
+            looked_at = threads.map(partial(viewer.pairs, both), _shares(found))
             yield batch, [pair for pairs in looked_at for pair in pairs if pair.twins]
             progress(start + len(batch), len(new))
-
-
-def _followed(newer: Look, rivals: Sequence[Rival], leads: Sequence[Lead]) -> list[_Told]:
-    return [_told(verdict) for verdict in follow(newer, rivals, leads)]
-
-
-def _told(verdict: Verdict) -> _Told:
-    return verdict.confirmed, str(verdict), json.dumps(verdict.alignment) if verdict.alignment else ""
 
 
 def _textured(batch: Sequence[tuple[str, Fingerprint]]) -> list[tuple[str, Fingerprint]]:

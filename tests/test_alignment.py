@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageEnhance, ImageFilter
 
-from negbuild.alignment import Affine, Look, Reason, Rival, Verdict, compare, confirm, look
+from negbuild.alignment import Affine, Look, Reason, Suspects, Verdict, compare, confirm, look
 from negbuild.fingerprint import ORIENTATIONS, fingerprints, grids
 from negbuild.model import Fingerprint
 from negbuild.neighbours import Index
@@ -208,7 +208,7 @@ def test_parts_of_one_photograph_that_do_not_overlap_are_not_copies(name: str) -
     looks = [seen(jpeg(one))[0] for one in parts]
     for orientation in range(len(ORIENTATIONS)):
         for place, newer in enumerate(looks):
-            verdicts = confirm(newer, [Rival(older, 40, orientation) for older in looks[:place]])
+            verdicts = confirm([Suspects(older, newer, 40, orientation) for older in looks[:place]])
             assert not any(verdict.confirmed for verdict in verdicts), (place, verdicts)
 
 
@@ -249,7 +249,7 @@ def test_unrelated_pictures_are_not_copies(photo: Photo) -> None:
     looks = [seen(photo(seed, (320, 240)))[0] for seed in range(40)]
     for place, newer in enumerate(looks):
         for orientation in range(len(ORIENTATIONS)):
-            verdicts = confirm(newer, [Rival(older, 30, orientation) for older in looks[:place]])
+            verdicts = confirm([Suspects(older, newer, 30, orientation) for older in looks[:place]])
             assert {verdict.reason for verdict in verdicts} <= {Reason.OTHER}
 
 
@@ -279,7 +279,7 @@ def test_shirts_of_one_cut_are_not_copies_but_each_is_of_itself(printed: bool) -
     looks = [seen(jpeg(shirt(seed, printed)))[0] for seed in range(30)]
     for place, newer in enumerate(looks):
         assert not any(
-            verdict.confirmed for verdict in confirm(newer, [Rival(older, 20, 0) for older in looks[:place]])
+            verdict.confirmed for verdict in confirm([Suspects(older, newer, 20, 0) for older in looks[:place]])
         )
         assert compare(newer, seen(jpeg(shirt(place, printed), 40))[0], 6, 0).confirmed
 
@@ -343,7 +343,7 @@ def test_flat_pictures_do_not_break_anything() -> None:
     ]
     detailed = seen(jpeg(photograph("coffee.png")))[0]
     for newer in [*flat, detailed]:
-        verdicts = confirm(newer, [Rival(older, 60, 5) for older in flat])
+        verdicts = confirm([Suspects(older, newer, 60, 5) for older in flat])
         assert {verdict.reason for verdict in verdicts} == {Reason.PLAIN}
 
 
@@ -364,21 +364,21 @@ def test_many_at_once_are_judged_as_one_by_one() -> None:
     newer = seen(jpeg(image))[0]
     older = [seen(change(image))[0] for change in ALTERATIONS.values()]
     older += [seen(jpeg(photograph(name)))[0] for name in PHOTOGRAPHS + TEXTURES]
-    rivals = [Rival(one, 30, place % 3 % 2) for place, one in enumerate(older)] * 30
-    together = confirm(newer, rivals)
-    alone = [compare(rival.look, newer, rival.distance, rival.orientation) for rival in rivals[: len(older)]] * 30
+    suspects = [Suspects(one, newer, 30, place % 3 % 2) for place, one in enumerate(older)] * 30
+    together = confirm(suspects)
+    alone = [compare(*pair) for pair in suspects[: len(older)]] * 30
     assert [verdict.confirmed for verdict in together] == [verdict.confirmed for verdict in alone]
     assert [verdict.reason for verdict in together] == [verdict.reason for verdict in alone]
-    assert confirm(newer, []) == []
+    assert confirm([]) == []
 
 
 def test_threads_and_repetition_change_nothing() -> None:
     image = photograph("coffee.png")
     newer, older = seen(jpeg(image))[0], [seen(change(image))[0] for change in ALTERATIONS.values()]
-    rivals = [Rival(one, 30, 0) for one in older]
-    expected = confirm(newer, rivals)
+    suspects = [Suspects(one, newer, 30, 0) for one in older]
+    expected = confirm(suspects)
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(lambda _: confirm(newer, rivals), range(12))) == [expected] * 12
+        assert list(pool.map(lambda _: confirm(suspects), range(12))) == [expected] * 12
 
 
 def test_looks_travel_between_processes_and_are_small() -> None:

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from pictures import make
 from PIL import Image, ImageDraw, ImageEnhance
 
-from negbuild.alignment import JOIN_RADIUS, Look, Rival, compare, confirm, look
+from negbuild.alignment import JOIN_RADIUS, Look, Suspects, compare, confirm, look
 from negbuild.checkers import Checkers
 from negbuild.fingerprint import fingerprints, grids
 from negbuild.model import Fingerprint
@@ -244,7 +244,7 @@ def _mine(files: list[Path], related: list[list[int]]) -> tuple[int, int, float]
         looks.append(seen[0])
         places.append(place)
         start = time.process_time()
-        verdicts = confirm(seen[0], [Rival(looks[one.older], one.distance, one.orientation) for one in near])
+        verdicts = confirm([Suspects(looks[one.older], seen[0], one.distance, one.orientation) for one in near])
         seconds += time.process_time() - start
         candidates += len(near)
         confirmed += sum(verdict.confirmed for verdict in verdicts)
