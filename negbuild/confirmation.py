@@ -4,18 +4,20 @@ from collections.abc import Sequence
 from functools import lru_cache
 from threading import Lock
 
-from negbuild.alignment import VERSION
+from negbuild import alignment, fingerprint
 from negbuild.catalog import Catalog
 from negbuild.held import held_look
 from negbuild.intake import current_fingerprints
-from negbuild.looks import Look, LookOf
+from negbuild.looks import VERSION as LOOKS
+from negbuild.looks import Look, LookOf, Views, sketched
 from negbuild.model import Fingerprint, Progress, no_progress
 from negbuild.protection import check_guards
 from negbuild.store import Store
 from negbuild.twins import confirmed_pairs
 from negbuild.workers import Call, Workers, here
 
-_LOOKS = 50_000  # of 10 kB each
+_VERSION = f"{fingerprint.VERSION} {LOOKS}"  # of sketches
+_LOOKS = 20_000  # of 10 kB each
 _PATIENCE = 300  # pictures decoded or compared before processes are started: these take as long to start
 
 
@@ -25,13 +27,15 @@ def confirm_copies(catalog: Catalog, store: Store, progress: Progress = no_progr
     What is kept out by `dedup --against` is looked at in the same way. Safe to interrupt: what was looked at before
     stays.
     """
-    prints, before = current_fingerprints(catalog, store), catalog.confirmed(VERSION)
+    prints, before = current_fingerprints(catalog, store), catalog.confirmed(alignment.VERSION)
     new = [(key, print_) for key, print_ in prints if key not in before]
+    needed = new or catalog.guard_places()
+    kept = {key: sketched(*packed) for key, packed in catalog.sketches(_VERSION).items()} if needed else {}
     with Workers(_PATIENCE) as workers:
-        look_of = looks(catalog, store, workers.call)
+        views = Views(looks(catalog, store, workers.call), kept)
         if new:
-            _confirm(catalog, prints, new, look_of, progress, workers.call)
-        check_guards(catalog, prints, look_of, progress, workers.call)
+            _confirm(catalog, prints, new, views, progress, workers.call)
+        check_guards(catalog, prints, views, progress, workers.call)
 
 
 def looks(catalog: Catalog, store: Store, call: Call = here) -> LookOf:
@@ -57,13 +61,15 @@ def _confirm(
     catalog: Catalog,
     prints: Sequence[tuple[str, Fingerprint]],
     new: Sequence[tuple[str, Fingerprint]],
-    look_of: LookOf,
+    views: Views,
     progress: Progress,
     call: Call,
 ) -> None:
-    before = catalog.confirmed(VERSION)
+    before = catalog.confirmed(alignment.VERSION)
     known = [(key, print_) for key, print_ in prints if key in before]
     afresh = not before
-    for keys, pairs, refused in confirmed_pairs(known, new, look_of, progress, call):
-        catalog.confirm(keys, pairs, refused, VERSION, afresh=afresh)
+    for keys, pairs, refused in confirmed_pairs(known, new, views, progress, call):
+        catalog.confirm(keys, pairs, refused, alignment.VERSION, afresh=afresh)
         afresh = False
+        catalog.keep_sketches({key: sketch.packed() for key, sketch in views.made.items()}, _VERSION)
+        views.made.clear()

@@ -9,10 +9,24 @@ from pathlib import Path
 import platformdirs
 
 from negbuild.database import Database, Layout
-from negbuild.schema import LEDGER_MIGRATIONS
+from negbuild.schema import Run, execute
 from negbuild.source import Allowance
 
-_LAYOUT = Layout(0x6E65676C, LEDGER_MIGRATIONS)  # "negl"
+_CALLS = """\
+-- Calls to services that grant so many in so much time, whichever workspace they were made for.
+CREATE TABLE calls (
+    service TEXT NOT NULL,            -- host of the service
+    at REAL NOT NULL                  -- Unix time
+) STRICT;
+CREATE INDEX calls_by_service ON calls (service, at);
+"""
+
+
+def _m001_initial(run: Run) -> None:
+    execute(_CALLS, run)
+
+
+_LAYOUT = Layout(0x6E65676C, (_m001_initial,))  # "negl"
 
 
 def ledger_path() -> Path:

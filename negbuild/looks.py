@@ -1,9 +1,9 @@
 """What confirmation keeps of a picture: a small grey square, its plain borders, and its contrast evened out.
 
-Pure numpy on the thumbnail of `picture.inspect`; about 10 kB a picture.
+Pure numpy on the thumbnail of `picture.inspect`; about 10 kB a picture, of which its sketch is 1 kB.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from negbuild.registration import Array
+
+VERSION = "lk-1"
+"""Changes whenever the same thumbnail would get another look."""
 
 SIDE = 96
 """Pixels a side; the picture is squeezed into a square, and alignments count in fractions of its sides."""
@@ -32,8 +35,8 @@ _NO_WEIGHT = 1e-12  # changes no level; processors take a hundred times as long 
 _STEPS = 63  # int8 steps a unit of evened contrast
 
 
-Packed = tuple[bytes, float, int, bytes, int, int, int, int]
-"""A look as plain values: rough and grey square, row by row, and the frame's sides; see `Look`."""
+PackedSketch = tuple[bytes, float, int]
+"""A sketch as plain values: its square row by row, its aspect ratio, and how many blocks have detail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,11 @@ class Sketch:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle it in a fifth of the time that dataclasses take: it goes from process to process with its pair."""
-        return sketched, (self.rough.tobytes(), self.aspect, self.textured)
+        return sketched, self.packed()
+
+    def packed(self) -> PackedSketch:
+        """Plain values to make it of again, see `sketched`."""
+        return self.rough.tobytes(), self.aspect, self.textured
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,28 +79,41 @@ class Look:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle it as quickly."""
-        return restored, self.packed()
-
-    def packed(self) -> Packed:
-        """Plain values to make it of again."""
-        sketch, frame = self.sketch, self.frame
-        sides = frame.top, frame.bottom, frame.left, frame.right
-        return sketch.rough.tobytes(), sketch.aspect, sketch.textured, self.grey.tobytes(), *sides
+        frame = self.frame.top, self.frame.bottom, self.frame.left, self.frame.right
+        return _restored, (self.sketch, self.grey.tobytes(), frame)
 
 
 def sketched(rough: bytes, aspect: float, textured: int) -> Sketch:
-    """Make a sketch again of what `Look.packed` gave first."""
+    """Make a sketch again of what `Sketch.packed` gave."""
     return Sketch(np.frombuffer(rough, np.int8).reshape(ROUGH_SIDE, ROUGH_SIDE), aspect, textured)
 
 
-def restored(rough: bytes, aspect: float, textured: int, grey: bytes, *sides: int) -> Look:
-    """Make a look again of what `Look.packed` gave."""
-    squared = np.frombuffer(grey, np.uint8).reshape(SIDE, SIDE)
-    return Look(sketched(rough, aspect, textured), squared, Frame(*sides))
+def _restored(sketch: Sketch, grey: bytes, frame: tuple[int, int, int, int]) -> Look:
+    return Look(sketch, np.frombuffer(grey, np.uint8).reshape(SIDE, SIDE), Frame(*frame))
 
 
 LookOf = Callable[[str], Look]
 """Prepares the picture with this key for confirmation."""
+
+
+class Views:
+    """Sketches and looks of pictures by their keys, for any thread that asks.
+
+    Sketches are remembered: every pair needs two. Looks take ten times the room; `look_of` may let them go.
+    """
+
+    def __init__(self, look_of: LookOf, sketches: Mapping[str, Sketch] | None = None) -> None:
+        """Know some sketches from the start."""
+        self.look = look_of
+        self.sketches = dict(sketches or {})
+        self.made: dict[str, Sketch] = {}
+        """Those of them that were not known from the start."""
+
+    def sketch(self, key: str) -> Sketch:
+        """Give the sketch of a picture; made once."""
+        if key not in self.sketches:
+            self.sketches[key] = self.made[key] = self.look(key).sketch
+        return self.sketches[key]
 
 
 def look(thumbnail: Pillow.Image) -> Look:

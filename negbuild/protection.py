@@ -15,7 +15,7 @@ from negbuild.catalog import Catalog
 from negbuild.errors import UsageError
 from negbuild.fingerprint import fingerprints, grids
 from negbuild.guards import Guard, Guarded
-from negbuild.looks import Look, LookOf, look
+from negbuild.looks import Look, Views, look
 from negbuild.model import Fingerprint, Progress, no_progress
 from negbuild.neighbours import Against
 from negbuild.picture import Inspection
@@ -101,7 +101,7 @@ class Watch:
 
 
 def check_guards(
-    catalog: Catalog, prints: _Prints, look_of_image: LookOf, progress: Progress = no_progress, call: Call = here
+    catalog: Catalog, prints: _Prints, views: Views, progress: Progress = no_progress, call: Call = here
 ) -> None:
     """Look at images, given with fingerprints, beside each guard that they were not looked at with, pixel by pixel.
 
@@ -120,13 +120,14 @@ def check_guards(
         return look(_thumbnail(thumbnail))
 
     def look_of(key: str) -> Look:
-        return look_of_guard(key) if key in numbered else look_of_image(key)
+        return look_of_guard(key) if key in numbered else views.look(key)
 
+    both = Views(look_of, views.sketches)
     last = guards[-1].number
     for above, images in _unchecked(prints, catalog.guard_checks(_VERSION), last):
         fresh = [(key, guard.fingerprint) for key, guard in numbered.items() if guard.number > above]
         bytes_of = {numbered[key].sha256: numbered[key].number for key, _ in fresh}
-        for batch, pairs in confirmed_against(fresh, images, look_of, progress, call):
+        for batch, pairs in confirmed_against(fresh, images, both, progress, call):
             near = [Guarded(pair.newer, numbered[pair.older].number, pair.distance, pair.reason) for pair in pairs]
             same = _same_bytes(batch, bytes_of)
             catalog.check_guards([sha256 for sha256, _ in batch], [*near, *same], (above, last), _VERSION)

@@ -80,7 +80,7 @@ CREATE TABLE assignments (
 
 def m001_initial(run: Run) -> None:
     """Make the tables."""
-    _execute(SCHEMA, run)
+    execute(SCHEMA, run)
 
 
 STATES = """\
@@ -119,7 +119,7 @@ CREATE INDEX pending_by_host ON pending (source, query, host);
 
 def m002_states(run: Run) -> None:
     """Add what a crawl knows of each address: not tried yet, failed for now, and its version."""
-    _execute(STATES, run)
+    execute(STATES, run)
 
 
 CONFIRMATION = """\
@@ -143,7 +143,7 @@ CREATE TABLE refused (
 
 def m003_confirmation(run: Run) -> None:
     """Add what came of looking at pairs pixel by pixel."""
-    _execute(CONFIRMATION, run)
+    execute(CONFIRMATION, run)
 
 
 VERDICTS = """\
@@ -165,7 +165,7 @@ CREATE INDEX verdicts_by_step ON verdicts (step, kind);
 
 def m004_verdicts(run: Run) -> None:
     """Add the log of verdicts."""
-    _execute(VERDICTS, run)
+    execute(VERDICTS, run)
 
 
 CHILDREN = """\
@@ -188,7 +188,7 @@ CREATE TABLE children (
 
 def m005_children(run: Run) -> None:
     """Add the augmented copies."""
-    _execute(CHILDREN, run)
+    execute(CHILDREN, run)
 
 
 GUARDS = """\
@@ -226,7 +226,7 @@ CREATE TABLE guard_checks (
 
 def m006_guards(run: Run) -> None:
     """Add what is kept out."""
-    _execute(GUARDS, run)
+    execute(GUARDS, run)
 
 
 FOLDS = """\
@@ -253,10 +253,28 @@ CREATE TABLE folds (
 
 def m007_folds(run: Run) -> None:
     """Add what is left out of a plan for its size, and the folds."""
-    _execute(FOLDS, run)
+    execute(FOLDS, run)
 
 
-def _execute(script: str, run: Run) -> None:
+SKETCHES = """\
+-- Images as the first look at a pair needs them, so that none is decoded again for a picture that came later.
+CREATE TABLE sketches (
+    sha256 TEXT PRIMARY KEY REFERENCES images (sha256),
+    version TEXT NOT NULL,            -- of thumbnails and of looks
+    rough BLOB NOT NULL,              -- 32 x 32 int8: contrast evened out, row by row
+    aspect REAL NOT NULL,             -- width / height
+    textured INTEGER NOT NULL         -- blocks of 36 with detail
+) STRICT;
+"""
+
+
+def m008_sketches(run: Run) -> None:
+    """Add what is kept of looking."""
+    execute(SKETCHES, run)
+
+
+def execute(script: str, run: Run) -> None:
+    """Run the statements of a script."""
     for statement in script.split(";\n"):
         run(statement)
 
@@ -269,26 +287,9 @@ MIGRATIONS: tuple[Callable[[Run], None], ...] = (
     m005_children,
     m006_guards,
     m007_folds,
+    m008_sketches,
 )
 """In order; the number of those applied is the file's `user_version`."""
 
-SCRIPTS = (SCHEMA, STATES, CONFIRMATION, VERDICTS, CHILDREN, GUARDS, FOLDS)
+SCRIPTS = (SCHEMA, STATES, CONFIRMATION, VERDICTS, CHILDREN, GUARDS, FOLDS, SKETCHES)
 """What they execute."""
-
-CALLS = """\
--- Calls to services that grant so many in so much time, whichever workspace they were made for.
-CREATE TABLE calls (
-    service TEXT NOT NULL,            -- host of the service
-    at REAL NOT NULL                  -- Unix time
-) STRICT;
-CREATE INDEX calls_by_service ON calls (service, at);
-"""
-
-
-def l001_initial(run: Run) -> None:
-    """Make the table of the ledger."""
-    _execute(CALLS, run)
-
-
-LEDGER_MIGRATIONS: tuple[Callable[[Run], None], ...] = (l001_initial,)
-"""The same for the ledger of calls."""

@@ -11,7 +11,7 @@ fingerprints alone call nothing a twin, below `PLAIN_TEXTURE` nothing is compare
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import groupby
@@ -21,9 +21,10 @@ from typing import NamedTuple
 from threadpoolctl import threadpool_limits
 
 from negbuild.alignment import JOIN_RADIUS, Lead, Suspects, Verdict, follow, sift
-from negbuild.looks import Look, LookOf, Sketch
+from negbuild.looks import Look, Views
 from negbuild.model import Fingerprint, Pair, Progress, no_progress
 from negbuild.neighbours import Against, Index, Neighbour
+from negbuild.overlap import Seen
 from negbuild.workers import Call, here
 
 TWIN_RADIUS = 16
@@ -42,32 +43,25 @@ _Told = tuple[bool, str, str]
 class _Viewer:
     """Looks at images beside those near them; several threads may ask it for some each."""
 
-    def __init__(self, look_of: LookOf, call: Call) -> None:
-        self._look_of, self._call = look_of, call
-        self._sketches: dict[str, Sketch] = {}
+    def __init__(self, views: Views, call: Call) -> None:
+        self._views, self._call = views, call
 
     def pairs(self, keys: Sequence[str], near: Sequence[Neighbour]) -> list[Pair]:
         """Look at some neighbours; `keys` are those of their places."""
-        outlined = [Suspects(self._sketch(keys[one.older]), self._sketch(keys[one.newer]), *one[2:]) for one in near]
-        sifted = self._call(sift, outlined)
+        sifted = self._call(sift, [_suspects(keys, one, self._views.sketch) for one in near])
         leads = {place: lead for place, lead in enumerate(sifted) if isinstance(lead, Lead)}
         told = {place: _told(one) for place, one in enumerate(sifted) if isinstance(one, Verdict)}
         if leads:  # few have any: looks are ten times as large
-            suspects = [self._suspects(keys, near[place]) for place in leads]
+            suspects = [_suspects(keys, near[place], self._views.look) for place in leads]
             told |= zip(leads, self._call(_followed, suspects, list(leads.values())), strict=True)
         return [
             Pair(keys[one.older], keys[one.newer], one.distance, one.orientation, *told[place])
             for place, one in enumerate(near)
         ]
 
-    def _sketch(self, key: str) -> Sketch:
-        """Keep what all pairs need; looks make way for others."""
-        if key not in self._sketches:
-            self._sketches[key] = self._look_of(key).sketch
-        return self._sketches[key]
 
-    def _suspects(self, keys: Sequence[str], one: Neighbour) -> Suspects[Look]:
-        return Suspects(self._look_of(keys[one.older]), self._look_of(keys[one.newer]), one.distance, one.orientation)
+def _suspects(keys: Sequence[str], one: Neighbour, seen: Callable[[str], Seen]) -> Suspects[Seen]:
+    return Suspects(seen(keys[one.older]), seen(keys[one.newer]), one.distance, one.orientation)
 
 
 def _followed(suspects: Sequence[Suspects[Look]], leads: Sequence[Lead]) -> list[_Told]:
@@ -137,16 +131,16 @@ class Confirmed(NamedTuple):
 def confirmed_pairs(
     known: Sequence[tuple[str, Fingerprint]],
     new: Sequence[tuple[str, Fingerprint]],
-    look_of: LookOf,
+    views: Views,
     progress: Progress = no_progress,
     call: Call = here,
 ) -> Iterator[Confirmed]:
     """Look at the pairs of each new image with all before it, `known` first, pixel by pixel; batch by batch.
 
-    What is given are twins, and what looks alike: at most `GROUP_RADIUS` bits apart. `look_of` may be called from
-    several threads, and so may `call`, by which each picture is compared.
+    What is given are twins, and what looks alike: at most `GROUP_RADIUS` bits apart. `views` are asked from
+    several threads, and so is `call`, by which pictures are compared.
     """
-    index, viewer, keys = Index(JOIN_RADIUS), _Viewer(look_of, call), [key for key, _ in _textured(known)]
+    index, viewer, keys = Index(JOIN_RADIUS), _Viewer(views, call), [key for key, _ in _textured(known)]
     index.hold([print_ for _, print_ in _textured(known)])
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(_THREADS) as threads:
         for start in range(0, len(new), _BATCH):
@@ -165,15 +159,15 @@ def confirmed_pairs(
 def confirmed_against(
     others: Sequence[tuple[str, Fingerprint]],
     new: Sequence[tuple[str, Fingerprint]],
-    look_of: LookOf,
+    views: Views,
     progress: Progress = no_progress,
     call: Call = here,
 ) -> Iterator[tuple[Sequence[tuple[str, Fingerprint]], list[Pair]]]:
     """Look at the pairs of each new image with `others`, pixel by pixel; give each batch and its pairs of twins.
 
-    The others are the older ones of the pairs. `look_of` and `call` may be called from several threads.
+    The others are the older ones of the pairs. `views` and `call` are asked from several threads.
     """
-    held, viewer = _textured(others), _Viewer(look_of, call)
+    held, viewer = _textured(others), _Viewer(views, call)
     against, keys = Against([print_ for _, print_ in held], JOIN_RADIUS), [key for key, _ in held]
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(_THREADS) as threads:
         for start in range(0, len(new), _BATCH):

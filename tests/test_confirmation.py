@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
-from negbuild.alignment import Look, look
 from negbuild.confirmation import looks
 from negbuild.fingerprint import fingerprints, grids
+from negbuild.looks import Look, Views, look
 from negbuild.model import Fingerprint
 from negbuild.picture import Inspection, inspect
 from negbuild.twins import TWIN_RADIUS, Comparer, close_groups, confirmed_pairs
@@ -164,14 +164,14 @@ def test_any_order_gives_the_same_groups(photo: Photo) -> None:
         order = [named[place] for place in np.random.default_rng(seed).permutation(len(named))]
         twins = [
             (pair.older, pair.newer)
-            for some in confirmed_pairs(order[:7], order[7:], lambda key: look(thumbnails[key]))
+            for some in confirmed_pairs(order[:7], order[7:], Views(lambda key: look(thumbnails[key])))
             for pair in some.pairs
             if pair.twins
         ]
         # What is known was confirmed before.
         twins += [
             (pair.older, pair.newer)
-            for some in confirmed_pairs([], order[:7], lambda key: look(thumbnails[key]))
+            for some in confirmed_pairs([], order[:7], Views(lambda key: look(thumbnails[key])))
             for pair in some.pairs
             if pair.twins
         ]
@@ -188,7 +188,7 @@ def test_processes_see_what_this_one_sees(photo: Photo) -> None:
     named = [(str(place), print_) for place, print_ in enumerate(fingerprints([grids(one) for one in thumbnails]))]
     with Workers(0) as workers:
         here_and_there = [
-            list(confirmed_pairs([], named, lambda key: look(thumbnails[int(key)]), call=call))
+            list(confirmed_pairs([], named, Views(lambda key: look(thumbnails[int(key)])), call=call))
             for call in (here, workers.call)
         ]
     assert here_and_there[0] == here_and_there[1]

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from negbuild.album import Album, read_album
 from negbuild.fingerprint import ORIENTATIONS
 from negbuild.keepers import equals
+from negbuild.looks import Views
 from negbuild.model import Pair, Progress, SkipReason, Split, no_progress
 from negbuild.twins import PLAIN_TEXTURE, confirmed_pairs
 
@@ -59,7 +60,7 @@ def audit(path: Path, *, progress: Progress = no_progress) -> AuditResult:
     album = read_album(path, progress)
     names = [name for same in album.names.values() for name in same]
     has_splits = len({_split(name) for name in names} - {None}) > 1
-    pairs = [pair for found in confirmed_pairs([], album.prints, album.look_of) for pair in found.pairs]
+    pairs = [pair for found in confirmed_pairs([], album.prints, Views(album.look_of)) for pair in found.pairs]
     twins = sorted(_twins(album, pairs, has_splits=has_splits), key=attrgetter("one", "other"))
     leaked = {name for pair in twins if pair.leak for name in (pair.one, pair.other)}
     return AuditResult(
