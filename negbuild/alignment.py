@@ -43,7 +43,7 @@ levels or as a part of the older picture's own."""
 _SAME_CORRELATION, _SAME_SHARE = 0.9, 0.9
 _LARGEST_SCALE = 1.7  # of a side, or one over it
 _ROUGH_STEPS, _FINE_STEPS = 8, 5
-_ROUGH_BATCH, _FINE_BATCH = 512, 16
+_ROUGH_BATCH, _FINE_BATCH = 512, 8
 
 Affine = tuple[tuple[float, float, float], tuple[float, float, float]]
 """Where a place of the older picture lies in the newer one, both in fractions of width and height from the top left."""

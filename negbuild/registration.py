@@ -38,7 +38,7 @@ class Gallery(NamedTuple):
 
 
 class _Taps(NamedTuple):
-    place: NDArray[np.int32]
+    place: NDArray[np.intp]
     right: Array
     down: Array
     inside: NDArray[np.bool_]
@@ -136,27 +136,30 @@ def _taps(alignments: Affines, side: int) -> _Taps:
     places = alignments.astype(np.float32) @ _centres(side)
     places *= np.float32(side)
     places -= np.float32(0.5)
-    x, y = places[:, 0], places[:, 1]
-    low, high = -0.5 - _EDGE, side - 0.5 + _EDGE
-    inside = (x > low) & (x < high) & (y > low) & (y < high)
+    reach = np.abs(places - np.float32((side - 1) / 2)) < np.float32(side / 2 + _EDGE)
     np.clip(places, 0, np.float32(side - 1.001), out=places)
-    column, row = x.astype(np.int32), y.astype(np.int32)
-    return _Taps(row * side + column, x - column, y - row, inside)
+    whole = np.floor(places)  # not as integers: with them everything after would be float64
+    places -= whole
+    place = (whole[:, 1] * np.float32(side) + whole[:, 0]).astype(np.intp)
+    return _Taps(place, places[:, 0], places[:, 1], reach[:, 0] & reach[:, 1])
 
 
 def _sampled(flat: Array, taps: _Taps, side: int) -> Array:
     """Interpolate flattened pictures (n, s * s), or one picture (1, s * s) in many ways, at the taps."""
-    offset = np.arange(len(flat), dtype=np.int32)[:, None] * np.int32(flat.shape[1])
-    # Once: each of the four would make indices of it for itself.
-    place, pixels = (taps.place + offset).astype(np.intp), np.ascontiguousarray(flat).ravel()
+    place, pixels = taps.place, np.ascontiguousarray(flat).ravel()
+    if len(flat) > 1:
+        place = place + np.arange(len(flat))[:, None] * flat.shape[1]
     upper, lower = pixels.take(place), pixels[side:].take(place)
     right_upper, right_lower = pixels[1:].take(place), pixels[side + 1 :].take(place)
     right_upper -= upper
-    upper += right_upper * taps.right
+    right_upper *= taps.right
+    upper += right_upper
     right_lower -= lower
-    lower += right_lower * taps.right
+    right_lower *= taps.right
+    lower += right_lower
     lower -= upper
-    upper += lower * taps.down
+    lower *= taps.down
+    upper += lower
     return upper
 
 
