@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageEnhance, ImageFilter
 
-from negbuild.alignment import Affine, Look, Reason, Suspects, Verdict, compare, confirm, look
+from negbuild.alignment import Affine, Lead, Look, Reason, Suspects, Verdict, compare, confirm, look, sift
 from negbuild.fingerprint import ORIENTATIONS, fingerprints, grids
+from negbuild.looks import fine
 from negbuild.model import Fingerprint
 from negbuild.neighbours import Index
 from negbuild.picture import Inspection, inspect
@@ -309,6 +310,18 @@ def test_faces_cropped_alike_are_not_copies() -> None:
     assert candidates > 500
 
 
+def test_pictures_with_far_fingerprints_have_to_fit_well() -> None:
+    one, other = (photograph(name).convert("L").resize((320, 240)) for name in ("chelsea.png", "coffee.png"))
+    older = seen(jpeg(one))[0]
+    mixed, nearly = (seen(jpeg(Pillow.blend(one, other, share)))[0] for share in (0.6, 0.3))
+
+    def led(newer: Look, distance: int) -> bool:
+        return isinstance(sift([Suspects(older.sketch, newer.sketch, distance, 0)])[0], Lead)
+
+    assert [led(mixed, distance) for distance in (40, 56, 57, 64)] == [True, True, False, False]
+    assert all(led(nearly, distance) for distance in (40, 56, 57, 64))
+
+
 # --- little detail
 
 
@@ -345,6 +358,12 @@ def test_flat_pictures_do_not_break_anything() -> None:
     for newer in [*flat, detailed]:
         verdicts = confirm([Suspects(older, newer, 60, 5) for older in flat])
         assert {verdict.reason for verdict in verdicts} == {Reason.PLAIN}
+
+
+def test_no_number_is_so_small_that_processors_need_long_for_it(photo: Photo) -> None:
+    with np.errstate(under="raise"):
+        for data in (photo(1), photo(2, (200, 300)), jpeg(bordered(photograph("coffee.png")))):
+            assert np.isfinite(fine(seen(data)[0])).all()
 
 
 # --- how it is called

@@ -148,7 +148,7 @@ UNUSABLE = "cannot be used ({}); put back a copy of it, or start in a new folder
         (_cut, UNUSABLE.format("database disk image is malformed")),
         (_text, UNUSABLE.format("file is not a database")),
         (_foreign, "not a negbuild catalog; choose another folder"),
-        (_newer, "written by a newer negbuild (schema 99, this one knows 7); upgrade negbuild"),
+        (_newer, "written by a newer negbuild (schema 99, this one knows 8); upgrade negbuild"),
     ],
 )
 def test_a_catalog_that_cannot_be_used_is_told_and_left_alone(
@@ -454,6 +454,17 @@ def test_fingerprints_come_back_in_the_order_of_the_pictures_and_by_version(cata
     assert catalog.fingerprints("v2") == []
     catalog.renew_fingerprints(catalog.fingerprints("v1")[:2], [], "v2")
     assert (len(catalog.fingerprints("v2")), catalog.fingerprints("v1"), catalog.pairs()) == (2, [], [])
+
+
+def test_sketches_of_another_version_are_forgotten(catalog: Catalog) -> None:
+    catalog.settle([held(1), held(2)], [], "v")
+    one, two = (image(number).sha256 for number in (1, 2))
+    catalog.keep_sketches({one: (b"\x01" * 1024, 1.5, 30), two: (b"\xff" * 1024, 0.5, 0)}, "v1")
+    assert catalog.sketches("v1") == {one: (b"\x01" * 1024, 1.5, 30), two: (b"\xff" * 1024, 0.5, 0)}
+    catalog.keep_sketches({two: (b"\x02" * 1024, 0.5, 7)}, "v1")
+    assert catalog.sketches("v1")[two] == (b"\x02" * 1024, 0.5, 7)
+    catalog.keep_sketches({one: (b"\x03" * 1024, 1.5, 29)}, "v2")
+    assert (catalog.sketches("v1"), catalog.sketches("v2")) == ({}, {one: (b"\x03" * 1024, 1.5, 29)})
 
 
 def test_a_plan_adds_to_the_one_before_and_moves_a_role(catalog: Catalog) -> None:

@@ -226,3 +226,31 @@ def test_a_picture_is_prepared_once_though_threads_ask_for_it_together(
         for sha256 in catalog.images():
             answers = list(pool.map(ask, [sha256] * threads))
             assert all(answer is answers[0] for answer in answers)
+
+
+def test_pictures_held_are_decoded_again_only_where_a_copy_is_likely(
+    negbuild: Negbuild, photo: Photo, tmp_path: Path
+) -> None:
+    """What is lost from the store meanwhile tells which ones are."""
+    fill(tmp_path / "photos", {f"{number}.jpg": photo(number, SIZE) for number in range(60)})
+    assert negbuild("add", "photos", "--category", "dog", "--role", "known").code == 0
+    first = negbuild("dedup", "--json")
+    with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as catalog:
+        sketched = {sha256 for (sha256,) in catalog.execute("SELECT sha256 FROM sketches")}
+    stored = [file for file in (tmp_path / "images").glob("??/*") if file.stem in sketched]
+    assert len(stored) > 10, len(stored)  # the others resembled nothing yet
+    for file in stored:
+        file.rename(file.with_suffix(".gone"))
+    fill(tmp_path / "more", {f"{number}.jpg": photo(number, SIZE) for number in range(60, 90)})
+    assert negbuild("add", "more", "--category", "dog", "--role", "known").code == 0
+    looked_at = negbuild("dedup", "--json")
+    assert looked_at.code == 0, looked_at.err
+    assert sum(looked_at.json["others"].values()) > sum(first.json["others"].values()) > 5
+    with Image.open(io.BytesIO(photo(3, SIZE))) as image:
+        fill(tmp_path / "copies", {"copy.jpg": encoded(cropped(image, 0.03))})
+    assert negbuild("add", "copies", "--category", "dog", "--role", "known").code == 0
+    lost = negbuild("dedup")
+    assert (lost.code, "is lost from the store" in lost.err) == (1, True)
+    for file in stored:
+        file.with_suffix(".gone").rename(file)
+    assert len(negbuild("dedup", "--json").json["dropped"]) == 1

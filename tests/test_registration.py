@@ -19,16 +19,16 @@ def some(seed: int, count: int) -> tuple[Array, Affines]:
 
 
 def between(picture: Array, x: np.float32, y: np.float32) -> np.float32:
-    """Interpolate at one place, in pixels: across in both rows, then down; what is seen is kept in single precision."""
+    """Interpolate at one place, in pixels: across in both rows, then down; all of it in single precision."""
     limit = np.float32(SIDE - 1.001)
     x, y = np.clip(x, np.float32(0), limit), np.clip(y, np.float32(0), limit)
     column, row = int(x), int(y)
-    right, down = np.float64(x) - column, np.float64(y) - row
-    rows = [
-        np.float32(left + (beyond - left) * right)
+    right, down = x - np.float32(column), y - np.float32(row)
+    upper, lower = (
+        left + (beyond - left) * right
         for left, beyond in (picture[row, column : column + 2], picture[row + 1, column : column + 2])
-    ]
-    return np.float32(rows[0] + (rows[1] - rows[0]) * down)
+    )
+    return np.float32(upper + (lower - upper) * down)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -67,3 +67,16 @@ def test_without_borders_all_that_is_seen_lies_within_them(seed: int) -> None:
     _, alignments = some(seed, 8)
     seen = registration.warp(np.ones((8, SIDE, SIDE), dtype=np.float32), alignments)
     assert (seen.pixels == 1).all()
+
+
+def test_pictures_are_correlated_where_both_show() -> None:
+    pictures, _ = some(5, 2)
+    pictures -= pictures.mean(axis=(1, 2), keepdims=True)
+    shift = np.array([[[1, 0, 4 / SIDE], [0, 1, 0]]])
+    shifted = np.zeros_like(pictures[:1])
+    shifted[..., 4:] = pictures[:1, :, :-4]
+    whole = np.eye(3)[None, :2]
+    assert registration.correlation(pictures[:1], shifted, shift) == pytest.approx(1, abs=1e-4)
+    assert registration.correlation(pictures[:1], -pictures[:1], whole) == pytest.approx(-1, abs=1e-4)
+    assert abs(registration.correlation(pictures[:1], pictures[1:], whole)[0]) < 0.4
+    assert registration.correlation(pictures * 0, pictures[:1], np.repeat(whole, 2, axis=0)).tolist() == [0, 0]
