@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from negbuild.alignment import Look, look
 from negbuild.errors import NegbuildError
-from negbuild.fingerprint import fingerprints, grids
+from negbuild.fingerprint import Grids, fingerprints, grids
+from negbuild.looks import Look, Sketch, look
 from negbuild.manners import Manners
 from negbuild.model import Candidate, Fingerprint, Progress, Search, Skip, SkipReason, no_progress
 from negbuild.picture import Inspection, Limits, inspect
 from negbuild.source import find_source
 from negbuild.web import Web
+from negbuild.workers import Call, here
 
 T = TypeVar("T")
 
@@ -32,30 +33,31 @@ _FOLDER = find_source("folder")
 class Album:
     """What a place holds: names of files by the SHA-256 of their bytes, their fingerprints, and what is no picture.
 
-    Names are relative to the place, with slashes. Fingerprints are in the order of the names, each once.
+    Names are relative to the place, with slashes. Fingerprints are in the order of the names, each once. Sketches are
+    those of the same pictures.
     """
 
     names: dict[str, list[str]] = field(default_factory=dict)
     prints: list[tuple[str, Fingerprint]] = field(default_factory=list)
+    sketches: dict[str, Sketch] = field(default_factory=dict)
     skips: dict[str, Skip] = field(default_factory=dict)
     _files: dict[str, Candidate] = field(default_factory=dict)
 
-    def look_of(self, sha256: str) -> Look:
+    def look_of(self, sha256: str, call: Call = here) -> Look:
         """Read one of the pictures again, for confirmation; raises NegbuildError where it has changed since."""
-        found = _inspected(self._files[sha256])
-        if isinstance(found, Skip) or found.image.sha256 != sha256:
+        found = call(_looked_at, self._files[sha256], sha256)
+        if found is None:
             raise NegbuildError(f"{self.names[sha256][0]}: has changed while it was looked at; run the command again")
-        return look(found.thumbnail)
+        return found
 
-    def take(self, name: str, candidate: Candidate, found: Inspection | Skip) -> bool:
-        """Note one file; return whether its bytes are new."""
+    def take(self, name: str, candidate: Candidate, found: "_Studied | Skip") -> bool:
+        """Note one file; return whether it is a picture with new bytes."""
         if isinstance(found, Skip):
             self.skips[name] = found
             return False
-        sha256 = found.image.sha256
-        new = sha256 not in self.names
-        self.names.setdefault(sha256, []).append(name)
-        self._files.setdefault(sha256, candidate)
+        new = found.sha256 not in self.names
+        self.names.setdefault(found.sha256, []).append(name)
+        self._files.setdefault(found.sha256, candidate)
         return new
 
 
@@ -93,20 +95,42 @@ def _read(path: Path, read: Callable[[Candidate], T]) -> Iterator[list[tuple[Can
             yield list(zip(batch, threads.map(read, batch), strict=True))
 
 
-def read_album(path: Path, progress: Progress = no_progress) -> Album:
-    """Read every picture of a folder or archive, without changing anything; raises UsageError where there is none."""
-    album = Album()
-    for batch in read_pictures(path):
+def read_album(path: Path, progress: Progress = no_progress, call: Call = here) -> Album:
+    """Read every picture of a folder or archive, without changing anything; raises UsageError where there is none.
+
+    Several threads read, and each looks by way of `call`.
+    """
+    album, place = Album(), path.resolve()
+    for batch in _read(path, partial(call, _studied)):
         new = [
-            (one.found.image.sha256, grids(one.found.thumbnail))
-            for one in batch
-            if not isinstance(one.found, str) and album.take(one.name, one.candidate, one.found)
-            if isinstance(one.found, Inspection)
+            found for one, found in batch if album.take(_name(one, place), one, found) if isinstance(found, _Studied)
         ]
-        prints = fingerprints([reduced for _, reduced in new])
-        album.prints += [(sha256, print_) for (sha256, _), print_ in zip(new, prints, strict=True)]
+        for one, print_ in zip(new, fingerprints([one.grids for one in new]), strict=True):
+            album.prints.append((one.sha256, print_))
+            album.sketches[one.sha256] = one.sketch
         progress(sum(map(len, album.names.values())), None)
     return album
+
+
+class _Studied(NamedTuple):
+    """A picture by its bytes, and what it is compared by."""
+
+    sha256: str
+    grids: Grids
+    sketch: Sketch
+
+
+def _studied(candidate: Candidate) -> _Studied | Skip:
+    found = _inspected(candidate)
+    if isinstance(found, Skip):
+        return found
+    return _Studied(found.image.sha256, grids(found.thumbnail), look(found.thumbnail).sketch)
+
+
+def _looked_at(candidate: Candidate, sha256: str) -> Look | None:
+    """Prepare a picture for confirmation, if it is still the same."""
+    found = _inspected(candidate)
+    return None if isinstance(found, Skip) or found.image.sha256 != sha256 else look(found.thumbnail)
 
 
 @contextmanager

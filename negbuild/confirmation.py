@@ -1,24 +1,20 @@
 """Copies confirmed: between the catalog and the pure deciders, for every stage that needs to know them."""
 
 from collections.abc import Sequence
-from functools import lru_cache
-from threading import Lock
 
 from negbuild import alignment, fingerprint
 from negbuild.catalog import Catalog
 from negbuild.held import held_look
 from negbuild.intake import current_fingerprints
 from negbuild.looks import VERSION as LOOKS
-from negbuild.looks import Look, LookOf, Views, sketched
+from negbuild.looks import Views, sketched
 from negbuild.model import Fingerprint, Progress, no_progress
 from negbuild.protection import check_guards
 from negbuild.store import Store
 from negbuild.twins import confirmed_pairs
-from negbuild.workers import Call, Workers, here
+from negbuild.workers import Call, Workers
 
 _VERSION = f"{fingerprint.VERSION} {LOOKS}"  # of sketches
-_LOOKS = 20_000  # of 10 kB each
-_PATIENCE = 300  # pictures decoded or compared before processes are started: these take as long to start
 
 
 def confirm_copies(catalog: Catalog, store: Store, progress: Progress = no_progress) -> None:
@@ -31,30 +27,12 @@ def confirm_copies(catalog: Catalog, store: Store, progress: Progress = no_progr
     new = [(key, print_) for key, print_ in prints if key not in before]
     needed = new or catalog.guard_places()
     kept = {key: sketched(*packed) for key, packed in catalog.sketches(_VERSION).items()} if needed else {}
-    with Workers(_PATIENCE) as workers:
-        views = Views(looks(catalog, store, workers.call), kept)
+    images = {sha256: held.image for sha256, held in catalog.images().items()}
+    with Workers() as workers:
+        views = Views(lambda sha256: workers.call(held_look, store, images[sha256]), kept)
         if new:
             _confirm(catalog, prints, new, views, progress, workers.call)
         check_guards(catalog, prints, views, progress, workers.call)
-
-
-def looks(catalog: Catalog, store: Store, call: Call = here) -> LookOf:
-    """Prepare images that are held when asked for them, each once; in any thread."""
-    images = {sha256: held.image for sha256, held in catalog.images().items()}
-
-    @lru_cache(maxsize=_LOOKS)
-    def seen(sha256: str) -> Look:
-        return call(held_look, store, images[sha256])
-
-    @lru_cache(maxsize=_LOOKS)
-    def turn(_sha256: str) -> Lock:
-        return Lock()
-
-    def look_of(sha256: str) -> Look:
-        with turn(sha256):  # neighbours are asked for in several threads at once: each is decoded once
-            return seen(sha256)
-
-    return look_of
 
 
 def _confirm(

@@ -5,7 +5,8 @@ Pure numpy on the thumbnail of `picture.inspect`; about 10 kB a picture, of whic
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ TEXTURE, CORNERS = 3.0, 1.5
 """Grey levels from which a block has something to compare: its deviation about its best plane, and the steps from pixel
 to pixel along the direction in which they are smallest (Shi and Tomasi 1994), which a mere edge does not have."""
 
+_LOOKS = 20_000  # of 10 kB each
 _FRAME = 15  # pixels of 96 that a border may be wide
 _FRAME_DEVIATION, _FRAME_PEAK = 2.5, 25  # grey levels about its median, on average and at most
 _GROUND_EDGE, _GROUND_DEVIATION = 0.6, 6  # of the edge, and grey levels
@@ -97,20 +99,26 @@ LookOf = Callable[[str], Look]
 
 
 class Views:
-    """Sketches and looks of pictures by their keys, for any thread that asks.
+    """Sketches and looks of pictures by their keys, each prepared once; several threads may ask.
 
-    Sketches are remembered: every pair needs two. Looks take ten times the room; `look_of` may let them go.
+    Sketches are all remembered, as every pair needs two. Looks take ten times the room, and in the end make way.
     """
 
     def __init__(self, look_of: LookOf, sketches: Mapping[str, Sketch] | None = None) -> None:
         """Know some sketches from the start."""
-        self.look = look_of
         self.sketches = dict(sketches or {})
         self.made: dict[str, Sketch] = {}
         """Those of them that were not known from the start."""
+        self._seen = lru_cache(maxsize=_LOOKS)(look_of)
+        self._turn = lru_cache(maxsize=_LOOKS)(lambda _key: Lock())
+
+    def look(self, key: str) -> Look:
+        """Give the look of a picture."""
+        with self._turn(key):  # of threads that ask for the same one at once, one prepares it
+            return self._seen(key)
 
     def sketch(self, key: str) -> Sketch:
-        """Give the sketch of a picture; made once."""
+        """Give the sketch of a picture."""
         if key not in self.sketches:
             self.sketches[key] = self.made[key] = self.look(key).sketch
         return self.sketches[key]

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
@@ -26,7 +25,6 @@ SAME_BYTES = "same bytes"
 
 _VERSION = f"{fingerprint.VERSION} {alignment.VERSION}"
 _BATCH = 256
-_LOOKS = 20_000  # of 10 kB each
 _Prints = Sequence[tuple[str, Fingerprint]]
 
 
@@ -113,14 +111,12 @@ def check_guards(
     numbered = {f"guard {guard.number}": guard for guard in guards}
     reading = Lock()  # the catalog is used by one thread at a time
 
-    @lru_cache(maxsize=_LOOKS)
-    def look_of_guard(key: str) -> Look:
+    def look_of(key: str) -> Look:
+        if key not in numbered:
+            return views.look(key)
         with reading:
             thumbnail = catalog.guard_thumbnail(numbered[key].number)
         return look(_thumbnail(thumbnail))
-
-    def look_of(key: str) -> Look:
-        return look_of_guard(key) if key in numbered else views.look(key)
 
     both = Views(look_of, views.sketches)
     last = guards[-1].number

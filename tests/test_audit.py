@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 from PIL import Image, ImageOps
 
+from negbuild.album import Album, read_album
+from negbuild.errors import NegbuildError
+from negbuild.workers import Workers
+
 Negbuild = Callable[..., Any]
 Photo = Callable[..., bytes]
 
@@ -116,3 +120,25 @@ def test_copies_are_listed_put_back_and_set_aside_again(negbuild: Negbuild, tmp_
         2,
         "negbuild dedup: --undo is for the pictures of a workspace; leave PATH out; run: negbuild dedup --help\n",
     )
+
+
+def test_processes_read_what_this_one_reads(dataset: dict[str, bytes], tmp_path: Path) -> None:
+    def seen(album: Album) -> tuple[object, ...]:
+        sketches = {sha256: sketch.packed() for sha256, sketch in album.sketches.items()}
+        return album.names, album.prints, album.skips, sketches
+
+    with Workers(0) as workers:
+        album = read_album(tmp_path / "data", call=workers.call)
+        assert seen(album) == seen(read_album(tmp_path / "data"))
+        assert sum(map(len, album.names.values())) == len(dataset) - 2
+        for sha256 in album.names:
+            assert (album.look_of(sha256, workers.call).grey == album.look_of(sha256).grey).all()
+
+
+def test_a_picture_that_changes_meanwhile_is_told(dataset: dict[str, bytes], tmp_path: Path) -> None:
+    album = read_album(tmp_path / "data")
+    name, changed = "test/dog/20.jpg", dataset["test/dog/21.jpg"]
+    (tmp_path / "data" / name).write_bytes(changed)
+    sha256 = next(sha256 for sha256, names in album.names.items() if name in names)
+    with pytest.raises(NegbuildError, match=rf"^{name}: has changed while it was looked at; run the command again$"):
+        album.look_of(sha256)

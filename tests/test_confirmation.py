@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
-from negbuild.confirmation import looks
 from negbuild.fingerprint import fingerprints, grids
+from negbuild.held import held_look
 from negbuild.looks import Look, Views, look
 from negbuild.model import Fingerprint
 from negbuild.picture import Inspection, inspect
@@ -217,13 +217,15 @@ def test_a_picture_is_prepared_once_though_threads_ask_for_it_together(
     assert negbuild("add", "photos", "--category", "dog", "--role", "known").code == 0
     workspace, threads = Workspace(tmp_path), 8
     with workspace.reading() as catalog, ThreadPoolExecutor(threads) as pool:
-        look_of, together = looks(catalog, workspace.store), Barrier(threads)
+        images = catalog.images()
+        views = Views(lambda sha256: held_look(workspace.store, images[sha256].image))
+        together = Barrier(threads)
 
         def ask(sha256: str) -> Look:
             together.wait(timeout=60)
-            return look_of(sha256)
+            return views.look(sha256)
 
-        for sha256 in catalog.images():
+        for sha256 in images:
             answers = list(pool.map(ask, [sha256] * threads))
             assert all(answer is answers[0] for answer in answers)
 

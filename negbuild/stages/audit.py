@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
@@ -12,6 +13,7 @@ from negbuild.keepers import equals
 from negbuild.looks import Views
 from negbuild.model import Pair, Progress, SkipReason, Split, no_progress
 from negbuild.twins import PLAIN_TEXTURE, confirmed_pairs
+from negbuild.workers import Workers
 
 # What the folders of splits are called by the tools that write them.
 _SPLITS = {
@@ -57,10 +59,14 @@ def audit(path: Path, *, progress: Progress = no_progress) -> AuditResult:
 
     Raises UsageError where there is none.
     """
-    album = read_album(path, progress)
+    with Workers() as workers:
+        album = read_album(path, progress, workers.call)
+        views = Views(partial(album.look_of, call=workers.call), album.sketches)
+        pairs = [
+            pair for some in confirmed_pairs([], album.prints, views, progress, workers.call) for pair in some.pairs
+        ]
     names = [name for same in album.names.values() for name in same]
     has_splits = len({_split(name) for name in names} - {None}) > 1
-    pairs = [pair for found in confirmed_pairs([], album.prints, Views(album.look_of)) for pair in found.pairs]
     twins = sorted(_twins(album, pairs, has_splits=has_splits), key=attrgetter("one", "other"))
     leaked = {name for pair in twins if pair.leak for name in (pair.one, pair.other)}
     return AuditResult(
