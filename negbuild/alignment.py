@@ -33,9 +33,10 @@ JOIN_RADIUS = 64
 
 MOST_SHARED, LEAST_SHARED = 0.7, 0.45
 ROUGH_CORRELATION = 0.42
-FAR_CORRELATION = 0.65
-"""Of sketches whose fingerprints are far apart, once they are aligned: most such pairs are none, and seven tenths of
-the blocks of one would have to agree."""
+APART_DISTANCE, APART_CORRELATION = 48, 0.63
+"""Where fingerprints differ in more bits than this, aligned sketches must have so much in common: nearly all such pairs
+are none, and patterns of one kind may agree in half of their blocks."""
+
 TIGHT_DISTANCE, TIGHT_DIFFERENCE, TIGHT_PART = 8, 2.5, 0.06
 """For pictures with little detail: bits of 192, and the root mean square left after brightness and contrast, in grey
 levels or as a part of the older picture's own."""
@@ -139,12 +140,12 @@ def _chosen(suspects: Sequence[Suspects[Sketch]]) -> list[Lead | None]:
 
 
 def _refined(suspects: Sequence[Suspects[Sketch]], leads: Sequence[Lead]) -> list[Lead | None]:
-    """Improve rough alignments; those of pictures with far fingerprints have to fit well then."""
+    """Improve rough alignments; where fingerprints are far apart they have to fit well then."""
     templates, pictures = _templates(suspects), contrast(np.stack([pair.newer.rough for pair in suspects]))
     alignments = np.stack([lead.alignment for lead in leads if lead.alignment is not None])
     refined = registration.refine(templates, pictures, alignments, _ROUGH_STEPS)
     alike = registration.correlation(templates, pictures, refined)
-    fits = (alike > FAR_CORRELATION) | (np.array([pair.distance for pair in suspects]) <= FAR_DISTANCE)
+    fits = (alike > APART_CORRELATION) | (np.array([pair.distance for pair in suspects]) <= APART_DISTANCE)
     return [
         Lead(alignment, lead.as_is) if fit or lead.as_is else None
         for lead, alignment, fit in zip(leads, refined, fits, strict=True)

@@ -310,16 +310,13 @@ def test_faces_cropped_alike_are_not_copies() -> None:
     assert candidates > 500
 
 
-def test_pictures_with_far_fingerprints_have_to_fit_well() -> None:
+@pytest.mark.parametrize(("share", "as_far_as"), [(0.3, 64), (0.6, 48)])
+def test_where_fingerprints_are_far_apart_sketches_have_to_fit_well(share: float, as_far_as: int) -> None:
     one, other = (photograph(name).convert("L").resize((320, 240)) for name in ("chelsea.png", "coffee.png"))
-    older = seen(jpeg(one))[0]
-    mixed, nearly = (seen(jpeg(Pillow.blend(one, other, share)))[0] for share in (0.6, 0.3))
-
-    def led(newer: Look, distance: int) -> bool:
-        return isinstance(sift([Suspects(older.sketch, newer.sketch, distance, 0)])[0], Lead)
-
-    assert [led(mixed, distance) for distance in (40, 56, 57, 64)] == [True, True, False, False]
-    assert all(led(nearly, distance) for distance in (40, 56, 57, 64))
+    older, newer = (seen(jpeg(image))[0].sketch for image in (one, Pillow.blend(one, other, share)))
+    distances = (9, 40, 48, 49, 56, 64)
+    sifted = sift([Suspects(older, newer, distance, 0) for distance in distances])
+    assert [isinstance(lead, Lead) for lead in sifted] == [distance <= as_far_as for distance in distances]
 
 
 # --- little detail
