@@ -7,7 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negbuild import registration
-from negbuild.looks import BLOCK, Look, Sketch, above_planes, blocks, ground, has_detail, smallest_steps, within_frame
+from negbuild.looks import (
+    BLOCK,
+    SIDE,
+    Look,
+    Sketch,
+    above_planes,
+    blocks,
+    ground,
+    has_detail,
+    smallest_steps,
+    within_frame,
+)
 from negbuild.registration import Affines, Array
 
 BLOCK_CORRELATION = 0.8
@@ -24,11 +35,16 @@ agree; the second one where only outlines on a plain ground agree."""
 FEWEST_BLOCKS, FEWEST_INSIDE = 6, 3
 """Blocks that must agree, and of those such as hold no plain ground: two shirts of one cut share their outlines."""
 
+NARROWEST = 0.4
+"""Blocks by which those that agree must spread about their line, as a standard deviation: one edge across a picture can
+be laid on one edge of any other. Two rows of blocks have 0.5."""
+
 NEAR_DISTANCE, NEAR_SHARE, FEWEST_NEAR = 16, 0.4, 4
 """Fingerprints this near (bits of 192) ask for less evidence: hardly one unrelated pair in a million is."""
 
-FAR_DISTANCE, FAR_SHARE = 56, 0.7
-"""Fingerprints further apart than this ask for more: two parts of one brick wall come as near as that."""
+CLOSE_DISTANCE, FAR_DISTANCE, FAR_SHARE = 32, 56, 0.7
+"""Fingerprints further apart than the first distance ask for more, those beyond the second for that share: two parts of
+one brick wall, or of one drawn pattern, come as near as that."""
 
 _HALF, _IN_FRAME = 0.5, 0.99  # of a block, and of a pixel's weight
 _OUTLINE = 0.1  # of a block: with more ground than this it shows an outline
@@ -55,11 +71,13 @@ class Evidence(NamedTuple):
     """For each pair: blocks that agree and blocks compared, everywhere and off the plain ground; shares in common.
 
     `faint` of those that agree have detail in one of the pictures only. They are not among those off the plain ground.
+    `breadth` is how far those that agree spread in the direction in which they do so least, in blocks.
     """
 
     matched: NDArray[np.int64]
     compared: NDArray[np.float64]
     faint: NDArray[np.int64]
+    breadth: NDArray[np.float64]
     matched_inside: NDArray[np.int64]
     compared_inside: NDArray[np.float64]
     grounded: NDArray[np.bool_]
@@ -73,8 +91,8 @@ class Evidence(NamedTuple):
         are no evidence for the things on such a ground, nor for near fingerprints, which ask for little: the folds of
         two shirts of one cut agree in some.
         """
-        shares = np.where(distances > FAR_DISTANCE, max(share, FAR_SHARE), share)
-        whole = (self.matched >= FEWEST_BLOCKS) & (self.matched >= shares * self.compared)
+        shares = np.maximum(share, np.interp(distances, (CLOSE_DISTANCE, FAR_DISTANCE), (SHARE, FAR_SHARE)))
+        whole = (self.matched >= FEWEST_BLOCKS) & (self.matched >= shares * self.compared) & (self.breadth > NARROWEST)
         inside = (self.matched_inside >= FEWEST_INSIDE) & (self.matched_inside >= shares * self.compared_inside)
         sure = self.matched >= SURE_SHARE * self.compared
         clear, compared = self.matched - self.faint, self.compared - self.faint / 2
@@ -111,6 +129,7 @@ def evidence(suspects: Sequence[Suspects[Look]], alignments: Affines) -> Evidenc
         matched=agree.sum(axis=-1),
         compared=weights.sum(axis=-1),
         faint=faint.sum(axis=-1),
+        breadth=_breadth(agree),
         matched_inside=(agree & ~faint & inside).sum(axis=-1),
         compared_inside=((weights - faint / 2) * inside).sum(axis=-1),
         grounded=~inside.all(axis=-1),
@@ -137,6 +156,16 @@ def _agreement(
     faint[faint] = _same_steps(one[faint], other[faint], seen[faint])
     agree = (both & alike) | faint
     return agree, np.where(agree | both, 1.0, 0.5 * single), faint
+
+
+def _breadth(agree: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the standard deviation of the places of blocks (n, 36) in the direction in which it is smallest."""
+    weights = agree / np.maximum(agree.sum(axis=-1, keepdims=True), 1)
+    down, across = np.divmod(np.arange(agree.shape[-1]), SIDE // BLOCK)
+    y, x = weights @ down, weights @ across
+    yy, xx, xy = weights @ down**2 - y**2, weights @ across**2 - x**2, weights @ (down * across) - x * y
+    least = (yy + xx - np.sqrt(np.square(yy - xx) + 4 * np.square(xy))) / 2
+    return np.asarray(np.sqrt(np.maximum(least, 0)))
 
 
 def _same_steps(one: Array, other: Array, seen: Array) -> NDArray[np.bool_]:

@@ -19,6 +19,7 @@ from negbuild.fingerprint import ORIENTATIONS, fingerprints, grids
 from negbuild.looks import fine
 from negbuild.model import Fingerprint
 from negbuild.neighbours import Index
+from negbuild.overlap import SHARE, Evidence
 from negbuild.picture import Inspection, inspect
 
 Photo = Callable[..., bytes]
@@ -293,6 +294,49 @@ def test_shirts_whose_outlines_agree_faintly_are_not_copies(one: int, other: int
     older, newer = (seen(jpeg(shirt(seed, printed)))[0] for seed in (one, other))
     for verdict in (compare(older, newer, distance, 0), compare(newer, older, distance, 0)):
         assert not verdict.confirmed, str(verdict)
+
+
+@pytest.mark.parametrize(("matched", "as_far_as"), [(9, 31), (11, 38), (12, 44), (13, 50), (14, 64)])
+def test_the_further_apart_fingerprints_are_the_more_has_to_agree(matched: int, as_far_as: int) -> None:
+    one, distances = np.ones(1, dtype=np.int64), np.array([17, 31, 38, 44, 50, 64])
+    seen = Evidence(
+        matched=one * matched,
+        compared=one * 20.0,
+        faint=one * 0,
+        breadth=one * 1.0,
+        matched_inside=one * matched,
+        compared_inside=one * 20.0,
+        grounded=one > 1,
+        more=one * 1.0,
+        less=one * 1.0,
+    )
+    wanted = (distances <= as_far_as) & (matched >= 10)
+    assert seen.agrees(SHARE, distances).tolist() == wanted.tolist()
+
+
+def edge(seed: int) -> Pillow.Image:
+    """Draw two flat colours, and between them one edge as of a coast or a mountain."""
+    chance = random.Random(seed)
+    x, slope = chance.uniform(60, 160), chance.uniform(0.2, 0.6)
+    line = [(x + slope * y + chance.uniform(-5, 5), y) for y in range(-4, 250, 4)]
+    image = Pillow.new("L", (320, 240), chance.randrange(150, 250))
+    ImageDraw.Draw(image).polygon([(0, -4), *line, (0, 250)], fill=chance.randrange(100))
+    return image
+
+
+def test_pictures_of_one_edge_are_not_copies() -> None:
+    looks = [seen(jpeg(edge(seed)))[0] for seed in range(24)]
+    detailed = [look for look in looks if look.sketch.textured >= 6]
+    assert len(detailed) > 12
+    pairs = [
+        Suspects(older, newer, 40, orientation)
+        for place, newer in enumerate(detailed)
+        for older in detailed[:place]
+        for orientation in range(len(ORIENTATIONS))
+    ]
+    assert not any(verdict.confirmed for verdict in confirm(pairs))
+    for seed in range(24):
+        assert judge(jpeg(edge(seed)), jpeg(edge(seed), 40)).confirmed
 
 
 def test_faces_cropped_alike_are_not_copies() -> None:
