@@ -298,17 +298,18 @@ def test_shirts_whose_outlines_agree_faintly_are_not_copies(one: int, other: int
 
 @pytest.mark.parametrize(("matched", "as_far_as"), [(9, 31), (11, 38), (12, 44), (13, 50), (14, 64)])
 def test_the_further_apart_fingerprints_are_the_more_has_to_agree(matched: int, as_far_as: int) -> None:
-    one, distances = np.ones(1, dtype=np.int64), np.array([17, 31, 38, 44, 50, 64])
+    distances = np.array([17, 31, 38, 44, 50, 64])
+    blocks, compared, whole = np.array([matched]), np.array([20.0]), np.array([1.0])
     seen = Evidence(
-        matched=one * matched,
-        compared=one * 20.0,
-        faint=one * 0,
-        breadth=one * 1.0,
-        matched_inside=one * matched,
-        compared_inside=one * 20.0,
-        grounded=one > 1,
-        more=one * 1.0,
-        less=one * 1.0,
+        matched=blocks,
+        compared=compared,
+        faint=np.array([0]),
+        breadth=whole,
+        matched_inside=blocks,
+        compared_inside=compared,
+        grounded=np.array([False]),
+        more=whole,
+        less=whole,
     )
     wanted = (distances <= as_far_as) & (matched >= 10)
     assert seen.agrees(SHARE, distances).tolist() == wanted.tolist()
