@@ -185,7 +185,7 @@ def _tried(suspects: Sequence[Suspects[Look]], rougher: Affines) -> list[Verdict
 
     What covers a part of a picture with little detail in the rest, or the corners of a turned one, pulls.
     """
-    evened = {look: fine(look) for pair in suspects for look in (pair.older, pair.newer)}
+    evened = {one: fine(one) for pair in suspects for one in (pair.older, pair.newer)}
     templates = turned([evened[pair.older] for pair in suspects], suspects)
     pictures = np.stack([evened[pair.newer] for pair in suspects])
     verdicts = _judged(suspects, registration.refine(templates, pictures, rougher, _FINE_STEPS))

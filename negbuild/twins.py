@@ -33,57 +33,11 @@ TWIN_TEXTURE = 3.0
 PLAIN_TEXTURE = 1.0
 
 _BATCH = 256
-_SHARE, _FEW = 128, 16  # neighbours, and newer images, that a thread looks at in one go
-_THREADS = min(os.cpu_count() or 1, 8)  # what is left to them, a sixth of the work, waits for the one interpreter
+_ENOUGH, _FEW = 128, 16  # neighbours, and newer images, that a thread looks at in one go
+_THREADS = min(os.cpu_count() or 1, 8)  # each may have a process of its own that it calls
 
 _Told = tuple[bool, str, str]
 """Whether a pair was confirmed, why, and its alignment as JSON."""
-
-
-class _Viewer:
-    """Looks at images beside those near them; several threads may ask it for some each."""
-
-    def __init__(self, views: Views, call: Call) -> None:
-        self._views, self._call = views, call
-
-    def pairs(self, keys: Sequence[str], near: Sequence[Neighbour]) -> list[Pair]:
-        """Look at some neighbours; `keys` are those of their places."""
-        sifted = self._call(sift, [_suspects(keys, one, self._views.sketch) for one in near])
-        leads = {place: lead for place, lead in enumerate(sifted) if isinstance(lead, Lead)}
-        told = {place: _told(one) for place, one in enumerate(sifted) if isinstance(one, Verdict)}
-        if leads:  # few have any: looks are ten times as large
-            suspects = [_suspects(keys, near[place], self._views.look) for place in leads]
-            told |= zip(leads, self._call(_followed, suspects, list(leads.values())), strict=True)
-        return [
-            Pair(keys[one.older], keys[one.newer], one.distance, one.orientation, *told[place])
-            for place, one in enumerate(near)
-        ]
-
-
-def _suspects(keys: Sequence[str], one: Neighbour, seen: Callable[[str], Seen]) -> Suspects[Seen]:
-    return Suspects(seen(keys[one.older]), seen(keys[one.newer]), one.distance, one.orientation)
-
-
-def _followed(suspects: Sequence[Suspects[Look]], leads: Sequence[Lead]) -> list[_Told]:
-    return [_told(verdict) for verdict in follow(suspects, leads)]
-
-
-def _told(verdict: Verdict) -> _Told:
-    return verdict.confirmed, str(verdict), json.dumps(verdict.alignment) if verdict.alignment else ""
-
-
-def _shares(found: Sequence[Neighbour]) -> Iterator[list[Neighbour]]:
-    """Share neighbours out between threads: those of a few newer images at a time, as many at once cost less each."""
-    share: list[Neighbour] = []
-    newer = 0
-    for _, some in groupby(found, attrgetter("newer")):
-        share += some
-        newer += 1
-        if len(share) >= _SHARE or newer == _FEW:
-            yield share
-            share, newer = [], 0
-    if share:
-        yield share
 
 
 class Comparer:
@@ -140,14 +94,15 @@ def confirmed_pairs(
     What is given are twins, and what looks alike: at most `GROUP_RADIUS` bits apart. `views` are asked from
     several threads, and so is `call`, by which pictures are compared.
     """
-    index, viewer, keys = Index(JOIN_RADIUS), _Viewer(views, call), [key for key, _ in _textured(known)]
+    index, keys = Index(JOIN_RADIUS), [key for key, _ in _textured(known)]
     index.hold([print_ for _, print_ in _textured(known)])
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(_THREADS) as threads:
         for start in range(0, len(new), _BATCH):
             batch = new[start : start + _BATCH]
             keys += [key for key, _ in _textured(batch)]
             found = index.add([print_ for _, print_ in _textured(batch)])
-            looked_at = [pair for pairs in threads.map(partial(viewer.pairs, keys), _shares(found)) for pair in pairs]
+            look_at = partial(_looked_at, views, call, keys)
+            looked_at = [pair for pairs in threads.map(look_at, _shares(found)) for pair in pairs]
             yield Confirmed(
                 keys=[key for key, _ in batch],
                 pairs=[pair for pair in looked_at if pair.twins or pair.distance <= GROUP_RADIUS],
@@ -167,7 +122,7 @@ def confirmed_against(
 
     The others are the older ones of the pairs. `views` and `call` are asked from several threads.
     """
-    held, viewer = _textured(others), _Viewer(views, call)
+    held = _textured(others)
     against, keys = Against([print_ for _, print_ in held], JOIN_RADIUS), [key for key, _ in held]
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(_THREADS) as threads:
         for start in range(0, len(new), _BATCH):
@@ -175,9 +130,49 @@ def confirmed_against(
             both = keys + [key for key, _ in _textured(batch)]
             near = against.near([print_ for _, print_ in _textured(batch)])
             found = [one._replace(newer=one.newer + len(keys)) for one in near]
-            looked_at = threads.map(partial(viewer.pairs, both), _shares(found))
+            looked_at = threads.map(partial(_looked_at, views, call, both), _shares(found))
             yield batch, [pair for pairs in looked_at for pair in pairs if pair.twins]
             progress(start + len(batch), len(new))
+
+
+def _looked_at(views: Views, call: Call, keys: Sequence[str], near: Sequence[Neighbour]) -> list[Pair]:
+    """Look at some neighbours; `keys` are those of their places."""
+    sifted = call(sift, [_suspects(keys, one, views.sketch) for one in near])
+    leads = {place: lead for place, lead in enumerate(sifted) if isinstance(lead, Lead)}
+    told = {place: _told(one) for place, one in enumerate(sifted) if isinstance(one, Verdict)}
+    if leads:  # few have any: looks are ten times as large
+        suspects = [_suspects(keys, near[place], views.look) for place in leads]
+        told |= zip(leads, call(_followed, suspects, list(leads.values())), strict=True)
+    return [
+        Pair(keys[one.older], keys[one.newer], one.distance, one.orientation, *told[place])
+        for place, one in enumerate(near)
+    ]
+
+
+def _suspects(keys: Sequence[str], one: Neighbour, seen: Callable[[str], Seen]) -> Suspects[Seen]:
+    return Suspects(seen(keys[one.older]), seen(keys[one.newer]), one.distance, one.orientation)
+
+
+def _followed(suspects: Sequence[Suspects[Look]], leads: Sequence[Lead]) -> list[_Told]:
+    return [_told(verdict) for verdict in follow(suspects, leads)]
+
+
+def _told(verdict: Verdict) -> _Told:
+    return verdict.confirmed, str(verdict), json.dumps(verdict.alignment) if verdict.alignment else ""
+
+
+def _shares(found: Sequence[Neighbour]) -> Iterator[list[Neighbour]]:
+    """Share neighbours out between threads: those of a few newer images at a time, as many at once cost less each."""
+    share: list[Neighbour] = []
+    newer = 0
+    for _, some in groupby(found, attrgetter("newer")):
+        share += some
+        newer += 1
+        if len(share) >= _ENOUGH or newer == _FEW:
+            yield share
+            share, newer = [], 0
+    if share:
+        yield share
 
 
 def _textured(batch: Sequence[tuple[str, Fingerprint]]) -> list[tuple[str, Fingerprint]]:
