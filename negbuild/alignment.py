@@ -11,7 +11,7 @@ Twins share content: it fills `MOST_SHARED` of one picture and `LEAST_SHARED` of
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -20,7 +20,18 @@ from numpy.typing import NDArray
 
 from negbuild import registration
 from negbuild.looks import Look, Sketch, contrast, fine, look
-from negbuild.overlap import FAR_DISTANCE, FEWEST_BLOCKS, SHARE, SWAPS, UNDOING, Evidence, Suspects, evidence, turned
+from negbuild.overlap import (
+    FAR_DISTANCE,
+    FEWEST_BLOCKS,
+    SHARE,
+    UNDOING,
+    Evidence,
+    Seen,
+    Suspects,
+    evidence,
+    turned,
+    turning,
+)
 from negbuild.registration import Affines, Array
 
 __all__ = ["JOIN_RADIUS", "Affine", "Look", "Reason", "Suspects", "Verdict", "compare", "confirm", "look"]
@@ -45,6 +56,7 @@ _SAME_CORRELATION, _SAME_SHARE = 0.9, 0.9
 _LARGEST_SCALE = 1.7  # of a side, or one over it
 _ROUGH_STEPS, _FINE_STEPS = 8, 5
 _ROUGH_BATCH, _FINE_BATCH = 512, 8
+_ROUGH_MARGIN = 0.06  # by which the rough correlation may be better the other way round
 
 Affine = tuple[tuple[float, float, float], tuple[float, float, float]]
 """Where a place of the older picture lies in the newer one, both in fractions of width and height from the top left."""
@@ -85,11 +97,13 @@ _PLAIN = Verdict(confirmed=False, reason=Reason.PLAIN)
 class Lead(NamedTuple):
     """What two sketches make likely: how the pictures may lie on each other, and whether they may be the same as is.
 
-    Without an alignment there is too little detail to align, and the pixels tell.
+    Without an alignment there is too little detail to align, and the pixels tell. In a pair that is `exchanged` the
+    newer picture takes the place of the older one.
     """
 
     alignment: NDArray[np.float64] | None = None
     as_is: bool = False
+    exchanged: bool = False
 
 
 def compare(older: Look, newer: Look, distance: int, orientation: int) -> Verdict:
@@ -120,7 +134,8 @@ def sift(suspects: Sequence[Suspects[Sketch]]) -> list[Lead | Verdict]:
                 if lead:
                     likely[place] = lead
     for batch in _batches(list(likely), _FINE_BATCH):
-        some, leads = [suspects[place] for place in batch], [likely[place] for place in batch]
+        leads = [likely[place] for place in batch]
+        some = _in_order([suspects[place] for place in batch], leads)
         for place, lead in zip(batch, _refined(some, leads), strict=True):
             sifted[place] = lead or _OTHER
     return sifted
@@ -128,15 +143,27 @@ def sift(suspects: Sequence[Suspects[Sketch]]) -> list[Lead | Verdict]:
 
 def _chosen(suspects: Sequence[Suspects[Sketch]]) -> list[Lead | None]:
     """Try the rough alignments for pairs with one newer picture."""
+    leads: list[Lead | None] = []
+    for pair, there in zip(suspects, _roughly(suspects), strict=True):
+        # What the pictures show tells which is brought onto which: copies are copies whichever came first.
+        exchanged = pair.older.rough.tobytes() > pair.newer.rough.tobytes()
+        back = exchanged and there[-1] > ROUGH_CORRELATION - _ROUGH_MARGIN
+        choice, alignment, alike = _roughly([_exchanged(pair)])[0] if back else there
+        as_is = choice == 0 and alike > _SAME_CORRELATION
+        leads.append(Lead(alignment, as_is, exchanged) if alike > ROUGH_CORRELATION else None)
+    return leads
+
+
+def _roughly(suspects: Sequence[Suspects[Sketch]]) -> list[tuple[int, NDArray[np.float64], float]]:
+    """Give the best rough alignment for each pair with one newer picture: its number, itself, and the correlation."""
     newer = suspects[0].newer
     shown = registration.gallery(contrast(newer.rough), newer.aspect)
     chosen, alike = registration.choose(shown, _templates(suspects).reshape(len(suspects), -1))
-    return [
-        Lead(shown.alignments[choice], as_is=bool(choice == 0 and correlation > _SAME_CORRELATION))
-        if correlation > ROUGH_CORRELATION
-        else None
-        for choice, correlation in zip(chosen, alike, strict=True)
-    ]
+    return list(zip(chosen.tolist(), shown.alignments[chosen], alike.tolist(), strict=True))
+
+
+def _exchanged(pair: Suspects[Seen]) -> Suspects[Seen]:
+    return Suspects(pair.newer, pair.older, pair.distance, UNDOING[pair.orientation])
 
 
 def _refined(suspects: Sequence[Suspects[Sketch]], leads: Sequence[Lead]) -> list[Lead | None]:
@@ -147,9 +174,13 @@ def _refined(suspects: Sequence[Suspects[Sketch]], leads: Sequence[Lead]) -> lis
     alike = registration.correlation(templates, pictures, refined)
     fits = (alike > APART_CORRELATION) | (np.array([pair.distance for pair in suspects]) <= APART_DISTANCE)
     return [
-        Lead(alignment, lead.as_is) if fit or lead.as_is else None
+        lead._replace(alignment=alignment) if fit or lead.as_is else None
         for lead, alignment, fit in zip(leads, refined, fits, strict=True)
     ]
+
+
+def _in_order(suspects: Sequence[Suspects[Seen]], leads: Sequence[Lead]) -> list[Suspects[Seen]]:
+    return [_exchanged(pair) if lead.exchanged else pair for pair, lead in zip(suspects, leads, strict=True)]
 
 
 def _templates(suspects: Sequence[Suspects[Sketch]]) -> Array:
@@ -162,6 +193,7 @@ def _batches(places: Sequence[int], size: int) -> Iterator[Sequence[int]]:
 
 def follow(suspects: Sequence[Suspects[Look]], leads: Sequence[Lead]) -> list[Verdict]:
     """Decide on pairs that `sift` left, each with its lead."""
+    suspects = _in_order(suspects, leads)
     verdicts = [_OTHER] * len(suspects)
     left: dict[int, NDArray[np.float64]] = {}
     for place, (pair, lead) in enumerate(zip(suspects, leads, strict=True)):
@@ -177,7 +209,12 @@ def follow(suspects: Sequence[Suspects[Look]], leads: Sequence[Lead]) -> list[Ve
             # Detail may lie where the other picture has none, or on the very edge.
             short = not verdict.confirmed and verdict.compared < FEWEST_BLOCKS
             verdicts[place] = _plain(suspects[place]) if short else verdict
-    return verdicts
+    return [
+        replace(verdict, alignment=_plainly(registration.inverse(np.array([verdict.alignment]))[0]))
+        if lead.exchanged and verdict.alignment
+        else verdict
+        for verdict, lead in zip(verdicts, leads, strict=True)
+    ]
 
 
 def _tried(suspects: Sequence[Suspects[Look]], rougher: Affines) -> list[Verdict]:
@@ -204,12 +241,8 @@ def _as_is(pair: Suspects[Look]) -> Verdict:
     """Compare without aligning: most copies are whole."""
     whole = np.eye(3)[None, :2]
     seen = evidence([pair], whole)
-    return _verdict(
-        Reason.SAME if seen.agrees(_SAME_SHARE, np.array([FAR_DISTANCE]))[0] else Reason.OTHER,
-        seen,
-        0,
-        _upright(whole[0], pair.orientation),
-    )
+    reason = Reason.SAME if seen.agrees(_SAME_SHARE, np.array([FAR_DISTANCE]))[0] else Reason.OTHER
+    return _verdict(reason, seen, 0, _upright(whole[0], pair.orientation))
 
 
 def _judged(suspects: Sequence[Suspects[Look]], alignments: Affines) -> list[Verdict]:
@@ -255,14 +288,10 @@ def _plain(pair: Suspects[Look]) -> Verdict:
 
 
 def _upright(alignment: NDArray[np.float64], orientation: int) -> Affine:
-    """Let an alignment begin at the older picture as it lies, not as `_undone` turned it."""
-    undoing = UNDOING[orientation]
-    turn = np.eye(3)
-    if undoing & 1:
-        turn[0] = -1, 0, 1
-    if undoing & 2:
-        turn[1] = 0, -1, 1
-    if undoing >= SWAPS:
-        turn[:2] = turn[[1, 0]]
-    (a, b, c), (d, e, f) = (alignment @ turn).round(4).tolist()
+    """Let an alignment begin at the older picture as it lies, not as `turned` turned it."""
+    return _plainly(alignment @ turning(orientation))
+
+
+def _plainly(alignment: NDArray[np.float64]) -> Affine:
+    (a, b, c), (d, e, f) = alignment.round(4).tolist()
     return (a, b, c), (d, e, f)

@@ -49,7 +49,7 @@ one brick wall, or of one drawn pattern, come as near as that."""
 _HALF, _IN_FRAME = 0.5, 0.99  # of a block, and of a pixel's weight
 _OUTLINE = 0.1  # of a block: with more ground than this it shows an outline
 UNDOING = (0, 1, 2, 3, 4, 6, 5, 7)  # the orientation that undoes each of fingerprint.ORIENTATIONS
-SWAPS = 4  # from this orientation on, rows and columns change places
+_SWAPS = 4  # from this orientation on, rows and columns change places
 
 Seen = TypeVar("Seen", Sketch, Look)
 _Number = TypeVar("_Number", bound=np.generic)
@@ -199,4 +199,17 @@ def _undone(squares: NDArray[_Number], undoing: int) -> NDArray[_Number]:
         squares = squares[..., ::-1]
     if undoing & 2:
         squares = squares[..., ::-1, :]
-    return squares.swapaxes(-1, -2) if undoing >= SWAPS else squares
+    return squares.swapaxes(-1, -2) if undoing >= _SWAPS else squares
+
+
+def turning(orientation: int) -> NDArray[np.float64]:
+    """How `turned` moves places, in fractions of the sides: shape (3, 3)."""
+    undoing = UNDOING[orientation]
+    moved = np.eye(3)
+    if undoing & 1:
+        moved[0] = -1, 0, 1
+    if undoing & 2:
+        moved[1] = 0, -1, 1
+    if undoing >= _SWAPS:
+        moved[:2] = moved[[1, 0]]
+    return moved

@@ -19,7 +19,7 @@ from negbuild.fingerprint import ORIENTATIONS, fingerprints, grids
 from negbuild.looks import fine
 from negbuild.model import Fingerprint
 from negbuild.neighbours import Index
-from negbuild.overlap import SHARE, Evidence
+from negbuild.overlap import SHARE, UNDOING, Evidence
 from negbuild.picture import Inspection, inspect
 
 Photo = Callable[..., bytes]
@@ -431,6 +431,28 @@ def test_many_at_once_are_judged_as_one_by_one() -> None:
     assert [verdict.confirmed for verdict in together] == [verdict.confirmed for verdict in alone]
     assert [verdict.reason for verdict in together] == [verdict.reason for verdict in alone]
     assert confirm([]) == []
+
+
+def test_either_of_two_pictures_may_have_come_first() -> None:
+    """Crops that overlap by about as much as twins do, of pictures with little detail."""
+    chance, confirmed = random.Random(7), 0
+    for image in [photograph(name) for name in ("retina.jpg", "rocket.jpg")] * 20:
+        wide, high = chance.uniform(0.5, 0.8), chance.uniform(0.5, 0.8)
+        boxes = []
+        for _ in range(2):
+            x, y = (1 - wide) * chance.uniform(0.3, 0.7), (1 - high) * chance.uniform(0.3, 0.7)
+            boxes.append((x, y, x + wide, y + high))
+            wide, high = wide * chance.uniform(0.75, 1.1), high * chance.uniform(0.75, 1.1)
+        one, other = (seen(jpeg(part(image, *box)))[0] for box in boxes)
+        for orientation in range(len(ORIENTATIONS)):
+            there = compare(one, other, 45, orientation)
+            back = compare(other, one, 45, UNDOING[orientation])
+            assert (there.confirmed, there.reason) == (back.confirmed, back.reason), (boxes, orientation)
+            if there.alignment and back.alignment:
+                confirmed += 1
+                both = np.vstack([back.alignment, (0, 0, 1)]) @ np.vstack([there.alignment, (0, 0, 1)])
+                assert both == pytest.approx(np.eye(3), abs=1e-3)
+    assert confirmed > 8
 
 
 def test_threads_and_repetition_change_nothing() -> None:
