@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from negbuild.errors import NegbuildError
 from negbuild.fingerprint import Grids, fingerprints, grids
-from negbuild.looks import Look, Sketch, look
+from negbuild.looks import Look, PackedSketch, look
 from negbuild.manners import Manners
 from negbuild.model import Candidate, Fingerprint, Progress, Search, Skip, SkipReason, no_progress
 from negbuild.picture import Inspection, Limits, inspect
@@ -39,7 +39,7 @@ class Album:
 
     names: dict[str, list[str]] = field(default_factory=dict)
     prints: list[tuple[str, Fingerprint]] = field(default_factory=list)
-    sketches: dict[str, Sketch] = field(default_factory=dict)
+    sketches: dict[str, PackedSketch] = field(default_factory=dict)
     skips: dict[str, Skip] = field(default_factory=dict)
     _files: dict[str, Candidate] = field(default_factory=dict)
 
@@ -117,14 +117,14 @@ class _Studied(NamedTuple):
 
     sha256: str
     grids: Grids
-    sketch: Sketch
+    sketch: PackedSketch
 
 
 def _studied(candidate: Candidate) -> _Studied | Skip:
     found = _inspected(candidate)
     if isinstance(found, Skip):
         return found
-    return _Studied(found.image.sha256, grids(found.thumbnail), look(found.thumbnail).sketch)
+    return _Studied(found.image.sha256, grids(found.thumbnail), look(found.thumbnail).sketch.packed())
 
 
 def _looked_at(candidate: Candidate, sha256: str) -> Look | None:

@@ -1,38 +1,25 @@
 """Whether two pictures that look alike are copies: one is brought onto the other, and they are compared block by block.
 
-Pure functions, from cheap to sure. A rough alignment out of some sixty (crops, borders, turns by a few degrees) refuses
-most candidates by sketches of 1 kB, at the cost of a small matrix product. The rest are aligned to a fraction of a
-pixel, and each of 36 blocks is compared on its own, so that a caption or a sticker costs the blocks it covers and
-nothing else. Pictures with too little detail for that are the same only with nearly the same fingerprint and the same
-pixels.
+Pure functions. What `sketches` leaves of the candidates is aligned to a fraction of a pixel, and each of 36 blocks is
+compared on its own, so that a caption or a sticker costs the blocks it covers and nothing else. Pictures with too
+little detail for that are the same only with nearly the same fingerprint and the same pixels.
 
 Twins share content: it fills `MOST_SHARED` of one picture and `LEAST_SHARED` of the other at least, so that a crop of
 10 % a side is a twin of the whole, and two crops of one photograph are where they overlap by seven tenths.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from negbuild import registration
-from negbuild.looks import Look, Sketch, contrast, fine, look
-from negbuild.overlap import (
-    FAR_DISTANCE,
-    FEWEST_BLOCKS,
-    SHARE,
-    UNDOING,
-    Evidence,
-    Seen,
-    Suspects,
-    evidence,
-    turned,
-    turning,
-)
-from negbuild.registration import Affines, Array
+from negbuild.looks import Look, fine, look
+from negbuild.overlap import FAR_DISTANCE, FEWEST_BLOCKS, SHARE, UNDOING, Evidence, Suspects, evidence, turned, turning
+from negbuild.registration import Affines
+from negbuild.sketches import TIGHT_DISTANCE, Lead, columns, detailed, probe, sift
 
 __all__ = ["JOIN_RADIUS", "Affine", "Look", "Reason", "Suspects", "Verdict", "compare", "confirm", "look"]
 
@@ -43,20 +30,13 @@ JOIN_RADIUS = 64
 """Bits of 192 up to which pairs are worth confirming: 5 degrees of rotation reach this far."""
 
 MOST_SHARED, LEAST_SHARED = 0.7, 0.45
-ROUGH_CORRELATION = 0.42
-APART_DISTANCE, APART_CORRELATION = 48, 0.63
-"""Where fingerprints differ in more bits than this, aligned sketches must have so much in common: nearly all such pairs
-are none, and patterns of one kind may agree in half of their blocks."""
+TIGHT_DIFFERENCE, TIGHT_PART = 2.5, 0.06
+"""For pictures with little detail: the root mean square left after brightness and contrast, in grey levels or as a part
+of the older picture's own."""
 
-TIGHT_DISTANCE, TIGHT_DIFFERENCE, TIGHT_PART = 8, 2.5, 0.06
-"""For pictures with little detail: bits of 192, and the root mean square left after brightness and contrast, in grey
-levels or as a part of the older picture's own."""
-
-_SAME_CORRELATION, _SAME_SHARE = 0.9, 0.9
+_SAME_SHARE = 0.9
 _LARGEST_SCALE = 1.7  # of a side, or one over it
-_ROUGH_STEPS, _FINE_STEPS = 8, 5
-_ROUGH_BATCH, _FINE_BATCH = 512, 8
-_ROUGH_MARGIN = 0.06  # by which the rough correlation may be better the other way round
+_STEPS, _BATCH = 5, 8
 
 Affine = tuple[tuple[float, float, float], tuple[float, float, float]]
 """Where a place of the older picture lies in the newer one, both in fractions of width and height from the top left."""
@@ -94,105 +74,38 @@ _OTHER = Verdict(confirmed=False, reason=Reason.OTHER)
 _PLAIN = Verdict(confirmed=False, reason=Reason.PLAIN)
 
 
-class Lead(NamedTuple):
-    """What two sketches make likely: how the pictures may lie on each other, and whether they may be the same as is.
-
-    Without an alignment there is too little detail to align, and the pixels tell. In a pair that is `exchanged` the
-    newer picture takes the place of the older one.
-    """
-
-    alignment: NDArray[np.float64] | None = None
-    as_is: bool = False
-    exchanged: bool = False
-
-
 def compare(older: Look, newer: Look, distance: int, orientation: int) -> Verdict:
     """Decide on one pair; see `Suspects` for the orientation."""
     return confirm([Suspects(older, newer, distance, orientation)])[0]
 
 
-def confirm(suspects: Sequence[Suspects[Look]]) -> list[Verdict]:
+def confirm(suspects: Sequence[Suspects]) -> list[Verdict]:
     """Decide for each pair whether the newer picture is a copy of the older one; many at once cost less each."""
-    sifted = sift([Suspects(pair.older.sketch, pair.newer.sketch, *pair[2:]) for pair in suspects])
-    leads = {place: lead for place, lead in enumerate(sifted) if isinstance(lead, Lead)}
-    followed = dict(zip(leads, follow([suspects[place] for place in leads], list(leads.values())), strict=True))
-    return [one if isinstance(one, Verdict) else followed[place] for place, one in enumerate(sifted)]
+    numbers: dict[Look, int] = {}
+    near = np.array(
+        [
+            (numbers.setdefault(pair.older, len(numbers)), numbers.setdefault(pair.newer, len(numbers)), *pair[2:])
+            for pair in suspects
+        ],
+        dtype=np.int64,
+    ).reshape(-1, 4)
+    sketches = columns(one.sketch for one in numbers)
+    verdicts = [refused(aligned=aligned) for aligned in detailed(sketches, near).tolist()]
+    places, roughs = sift(sketches, near)
+    probed = zip(places.tolist(), probe(sketches, near[places], roughs), strict=True)
+    leads = {place: lead for place, lead in probed if lead}
+    for place, verdict in zip(leads, follow([suspects[place] for place in leads], list(leads.values())), strict=True):
+        verdicts[place] = verdict
+    return verdicts
 
 
-def sift(suspects: Sequence[Suspects[Sketch]]) -> list[Lead | Verdict]:
-    """Refuse most pairs by sketches alone; the others are to be followed, see `follow`."""
-    sifted: list[Lead | Verdict] = [Lead() if pair.distance <= TIGHT_DISTANCE else _PLAIN for pair in suspects]
-    detailed: dict[Sketch, list[int]] = {}
-    for place, pair in enumerate(suspects):
-        if min(pair.older.textured, pair.newer.textured) >= FEWEST_BLOCKS:
-            detailed.setdefault(pair.newer, []).append(place)
-    likely: dict[int, Lead] = {}
-    for places in detailed.values():
-        for batch in _batches(places, _ROUGH_BATCH):
-            for place, lead in zip(batch, _chosen([suspects[place] for place in batch]), strict=True):
-                sifted[place] = lead or _OTHER
-                if lead:
-                    likely[place] = lead
-    for batch in _batches(list(likely), _FINE_BATCH):
-        leads = [likely[place] for place in batch]
-        some = _in_order([suspects[place] for place in batch], leads)
-        for place, lead in zip(batch, _refined(some, leads), strict=True):
-            sifted[place] = lead or _OTHER
-    return sifted
+def refused(*, aligned: bool) -> Verdict:
+    """Give the verdict on pairs that sketches refuse, by whether they have the detail to be aligned."""
+    return _OTHER if aligned else _PLAIN
 
 
-def _chosen(suspects: Sequence[Suspects[Sketch]]) -> list[Lead | None]:
-    """Try the rough alignments for pairs with one newer picture."""
-    leads: list[Lead | None] = []
-    for pair, there in zip(suspects, _roughly(suspects), strict=True):
-        # What the pictures show tells which is brought onto which: copies are copies whichever came first.
-        exchanged = pair.older.rough.tobytes() > pair.newer.rough.tobytes()
-        back = exchanged and there[-1] > ROUGH_CORRELATION - _ROUGH_MARGIN
-        choice, alignment, alike = _roughly([_exchanged(pair)])[0] if back else there
-        as_is = choice == 0 and alike > _SAME_CORRELATION
-        leads.append(Lead(alignment, as_is, exchanged) if alike > ROUGH_CORRELATION else None)
-    return leads
-
-
-def _roughly(suspects: Sequence[Suspects[Sketch]]) -> list[tuple[int, NDArray[np.float64], float]]:
-    """Give the best rough alignment for each pair with one newer picture: its number, itself, and the correlation."""
-    newer = suspects[0].newer
-    shown = registration.gallery(contrast(newer.rough), newer.aspect)
-    chosen, alike = registration.choose(shown, _templates(suspects).reshape(len(suspects), -1))
-    return list(zip(chosen.tolist(), shown.alignments[chosen], alike.tolist(), strict=True))
-
-
-def _exchanged(pair: Suspects[Seen]) -> Suspects[Seen]:
-    return Suspects(pair.newer, pair.older, pair.distance, UNDOING[pair.orientation])
-
-
-def _refined(suspects: Sequence[Suspects[Sketch]], leads: Sequence[Lead]) -> list[Lead | None]:
-    """Improve rough alignments; where fingerprints are far apart they have to fit well then."""
-    templates, pictures = _templates(suspects), contrast(np.stack([pair.newer.rough for pair in suspects]))
-    alignments = np.stack([lead.alignment for lead in leads if lead.alignment is not None])
-    refined = registration.refine(templates, pictures, alignments, _ROUGH_STEPS)
-    alike = registration.correlation(templates, pictures, refined)
-    fits = (alike > APART_CORRELATION) | (np.array([pair.distance for pair in suspects]) <= APART_DISTANCE)
-    return [
-        lead._replace(alignment=alignment) if fit or lead.as_is else None
-        for lead, alignment, fit in zip(leads, refined, fits, strict=True)
-    ]
-
-
-def _in_order(suspects: Sequence[Suspects[Seen]], leads: Sequence[Lead]) -> list[Suspects[Seen]]:
-    return [_exchanged(pair) if lead.exchanged else pair for pair, lead in zip(suspects, leads, strict=True)]
-
-
-def _templates(suspects: Sequence[Suspects[Sketch]]) -> Array:
-    return contrast(turned([pair.older.rough for pair in suspects], suspects))
-
-
-def _batches(places: Sequence[int], size: int) -> Iterator[Sequence[int]]:
-    return (places[start : start + size] for start in range(0, len(places), size))
-
-
-def follow(suspects: Sequence[Suspects[Look]], leads: Sequence[Lead]) -> list[Verdict]:
-    """Decide on pairs that `sift` left, each with its lead."""
+def follow(suspects: Sequence[Suspects], leads: Sequence[Lead]) -> list[Verdict]:
+    """Decide on pairs that sketches left, each with its lead."""
     suspects = _in_order(suspects, leads)
     verdicts = [_OTHER] * len(suspects)
     left: dict[int, NDArray[np.float64]] = {}
@@ -203,7 +116,8 @@ def follow(suspects: Sequence[Suspects[Look]], leads: Sequence[Lead]) -> list[Ve
             left[place] = lead.alignment
         else:
             verdicts[place] = same
-    for batch in _batches(list(left), _FINE_BATCH):
+    for start in range(0, len(left), _BATCH):
+        batch = list(left)[start : start + _BATCH]
         some = [suspects[place] for place in batch]
         for place, verdict in zip(batch, _tried(some, np.stack([left[place] for place in batch])), strict=True):
             # Detail may lie where the other picture has none, or on the very edge.
@@ -217,15 +131,23 @@ def follow(suspects: Sequence[Suspects[Look]], leads: Sequence[Lead]) -> list[Ve
     ]
 
 
-def _tried(suspects: Sequence[Suspects[Look]], rougher: Affines) -> list[Verdict]:
+def _in_order(suspects: Sequence[Suspects], leads: Sequence[Lead]) -> list[Suspects]:
+    return [
+        Suspects(pair.newer, pair.older, pair.distance, UNDOING[pair.orientation]) if lead.exchanged else pair
+        for pair, lead in zip(suspects, leads, strict=True)
+    ]
+
+
+def _tried(suspects: Sequence[Suspects], rougher: Affines) -> list[Verdict]:
     """Judge by the alignment refined to the end; where that fails, by less refined ones, and last as they are.
 
     What covers a part of a picture with little detail in the rest, or the corners of a turned one, pulls.
     """
     evened = {one: fine(one) for pair in suspects for one in (pair.older, pair.newer)}
-    templates = turned([evened[pair.older] for pair in suspects], suspects)
+    orientations = np.array([pair.orientation for pair in suspects])
+    templates = turned(np.stack([evened[pair.older] for pair in suspects]), orientations)
     pictures = np.stack([evened[pair.newer] for pair in suspects])
-    verdicts = _judged(suspects, registration.refine(templates, pictures, rougher, _FINE_STEPS))
+    verdicts = _judged(suspects, registration.refine(templates, pictures, rougher, _STEPS))
     for attempt in (rougher, np.tile(np.eye(3)[:2], (len(suspects), 1, 1))):
         left = [place for place, verdict in enumerate(verdicts) if not verdict.confirmed]
         if not left:
@@ -237,7 +159,7 @@ def _tried(suspects: Sequence[Suspects[Look]], rougher: Affines) -> list[Verdict
     return verdicts
 
 
-def _as_is(pair: Suspects[Look]) -> Verdict:
+def _as_is(pair: Suspects) -> Verdict:
     """Compare without aligning: most copies are whole."""
     whole = np.eye(3)[None, :2]
     seen = evidence([pair], whole)
@@ -245,7 +167,7 @@ def _as_is(pair: Suspects[Look]) -> Verdict:
     return _verdict(reason, seen, 0, _upright(whole[0], pair.orientation))
 
 
-def _judged(suspects: Sequence[Suspects[Look]], alignments: Affines) -> list[Verdict]:
+def _judged(suspects: Sequence[Suspects], alignments: Affines) -> list[Verdict]:
     largest = np.abs(np.linalg.svd(alignments[:, :, :2], compute_uv=False))
     sane = (largest[:, 0] < _LARGEST_SCALE) & (largest[:, 1] > 1 / _LARGEST_SCALE)
     sane &= registration.areas(alignments) > 0
@@ -273,11 +195,11 @@ def _verdict(reason: Reason, seen: Evidence, place: int, alignment: Affine) -> V
     )
 
 
-def _plain(pair: Suspects[Look]) -> Verdict:
+def _plain(pair: Suspects) -> Verdict:
     """Compare pixel by pixel, after brightness and contrast."""
     if pair.distance > TIGHT_DISTANCE:
         return _PLAIN
-    one = turned([pair.older.grey], [pair]).astype(np.float64).ravel()
+    one = turned(pair.older.grey[None], np.array([pair.orientation])).astype(np.float64).ravel()
     other = pair.newer.grey.astype(np.float64).ravel()
     one, other = one - one.mean(), other - other.mean()
     gain = (one @ other) / max(other @ other, 1e-9)

@@ -218,6 +218,11 @@ class Catalog(Likeness, Guards, Placement, Children, Verdicts):
                 held[one.image.sha256] = one
         return self._judged(held)
 
+    def files(self) -> dict[str, Image]:
+        """All images by SHA-256, in the order they came, without where they are from."""
+        sql = "SELECT sha256, format, width, height, size FROM images ORDER BY rowid"
+        return {image.sha256: image for image in self._file.read(Image, sql)}
+
     def image_count(self) -> int:
         """How many images are held."""
         return self._file.value("SELECT count(*) FROM images")
@@ -238,10 +243,13 @@ class Catalog(Likeness, Guards, Placement, Children, Verdicts):
             "FROM candidates WHERE sha256 IS NOT NULL ORDER BY sha256, place",
         )
 
-    def sightings(self) -> list[Sighting]:
-        """Every place that an image was seen at, in the order they were tried."""
-        columns = "sha256, source, url, page, author, author_url"
-        return self._file.read(Sighting, f"SELECT {columns} FROM candidates WHERE sha256 IS NOT NULL ORDER BY id")  # noqa: S608  these names
+    def sightings(self, times: int = 1) -> list[Sighting]:
+        """Every place that an image was seen at, in the order they were tried; of those seen so many times or more."""
+        sql = (
+            "SELECT sha256, source, url, page, author, author_url FROM candidates WHERE sha256 IS NOT NULL AND (?1 < 2 "
+            "OR sha256 IN (SELECT sha256 FROM candidates GROUP BY sha256 HAVING count(*) >= ?1)) ORDER BY id"
+        )
+        return self._file.read(Sighting, sql, times)
 
 
 def _sha256(settled: Settled) -> str | None:

@@ -7,7 +7,7 @@ from negbuild.catalog import Catalog
 from negbuild.held import held_look
 from negbuild.intake import current_fingerprints
 from negbuild.looks import VERSION as LOOKS
-from negbuild.looks import Views, sketched
+from negbuild.looks import Views
 from negbuild.model import Fingerprint, Progress, no_progress
 from negbuild.protection import check_guards
 from negbuild.store import Store
@@ -26,10 +26,10 @@ def confirm_copies(catalog: Catalog, store: Store, progress: Progress = no_progr
     prints, before = current_fingerprints(catalog, store), catalog.confirmed(alignment.VERSION)
     new = [(key, print_) for key, print_ in prints if key not in before]
     needed = new or catalog.guard_places()
-    kept = {key: sketched(*packed) for key, packed in catalog.sketches(_VERSION).items()} if needed else {}
-    images = {sha256: held.image for sha256, held in catalog.images().items()}
+    kept = catalog.sketches(_VERSION) if needed else {}
+    files = catalog.files() if needed else {}
     with Workers() as workers:
-        views = Views(lambda sha256: workers.call(held_look, store, images[sha256]), kept)
+        views = Views(lambda sha256: workers.call(held_look, store, files[sha256]), kept)
         if new:
             _confirm(catalog, prints, new, views, progress, workers.call)
         check_guards(catalog, prints, views, progress, workers.call)
@@ -49,5 +49,4 @@ def _confirm(
     for keys, pairs, refused in confirmed_pairs(known, new, views, progress, call):
         catalog.confirm(keys, pairs, refused, alignment.VERSION, afresh=afresh)
         afresh = False
-        catalog.keep_sketches({key: sketch.packed() for key, sketch in views.made.items()}, _VERSION)
-        views.made.clear()
+        catalog.keep_sketches(views.newly_made(), _VERSION)

@@ -27,12 +27,11 @@ class Arrival:
 def current_fingerprints(catalog: Catalog, store: Store) -> list[tuple[str, Fingerprint]]:
     """Fingerprints of all images, in the order they came; made anew where an older negbuild made them otherwise."""
     present = catalog.fingerprints(VERSION)
-    images = catalog.images()
-    if len(present) == len(images):
+    if len(present) == catalog.image_count():
         return present
     made: list[tuple[str, Fingerprint]] = []
-    for sha256, held in images.items():
-        made.append((sha256, fingerprints([grids(held_thumbnail(store, held.image))])[0]))
+    for sha256, image in catalog.files().items():
+        made.append((sha256, fingerprints([grids(held_thumbnail(store, image))])[0]))
     catalog.renew_fingerprints(made, Comparer().add(made), VERSION)
     return made
 

@@ -27,6 +27,10 @@ class Likeness:
             version,
         )
 
+    def plain_count(self, version: str, texture: float) -> int:
+        """How many fingerprints of one version have less texture than this."""
+        return self._file.value("SELECT count(*) FROM fingerprints WHERE version = ? AND texture < ?", version, texture)
+
     def renew_fingerprints(self, batch: Iterable[tuple[str, Fingerprint]], pairs: Iterable[Pair], version: str) -> None:
         """Write all fingerprints and pairs anew; nothing is confirmed any more."""
         values = [(sha256, version, print_.codes, print_.texture) for sha256, print_ in batch]

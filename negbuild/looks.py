@@ -64,10 +64,10 @@ class Sketch:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle it in a fifth of the time that dataclasses take: it goes from process to process with its pair."""
-        return sketched, self.packed()
+        return _sketched, self.packed()
 
     def packed(self) -> PackedSketch:
-        """Plain values to make it of again, see `sketched`."""
+        """Plain values to keep it as."""
         return self.rough.tobytes(), self.aspect, self.textured
 
 
@@ -85,8 +85,7 @@ class Look:
         return _restored, (self.sketch, self.grey.tobytes(), frame)
 
 
-def sketched(rough: bytes, aspect: float, textured: int) -> Sketch:
-    """Make a sketch again of what `Sketch.packed` gave."""
+def _sketched(rough: bytes, aspect: float, textured: int) -> Sketch:
     return Sketch(np.frombuffer(rough, np.int8).reshape(ROUGH_SIDE, ROUGH_SIDE), aspect, textured)
 
 
@@ -99,16 +98,15 @@ LookOf = Callable[[str], Look]
 
 
 class Views:
-    """Sketches and looks of pictures by their keys, each prepared once; several threads may ask.
+    """Sketches (as plain values) and looks of pictures by their keys, each prepared once; several threads may ask.
 
     Sketches are all remembered, as every pair needs two. Looks take ten times the room, and in the end make way.
     """
 
-    def __init__(self, look_of: LookOf, sketches: Mapping[str, Sketch] | None = None) -> None:
+    def __init__(self, look_of: LookOf, sketches: Mapping[str, PackedSketch] | None = None) -> None:
         """Know some sketches from the start."""
         self.sketches = dict(sketches or {})
-        self.made: dict[str, Sketch] = {}
-        """Those of them that were not known from the start."""
+        self._made: dict[str, PackedSketch] = {}
         self._seen = lru_cache(maxsize=_LOOKS)(look_of)
         self._turn = lru_cache(maxsize=_LOOKS)(lambda _key: Lock())
 
@@ -117,11 +115,15 @@ class Views:
         with self._turn(key):  # of threads that ask for the same one at once, one prepares it
             return self._seen(key)
 
-    def sketch(self, key: str) -> Sketch:
+    def sketch(self, key: str) -> PackedSketch:
         """Give the sketch of a picture."""
         if key not in self.sketches:
-            self.sketches[key] = self.made[key] = self.look(key).sketch
+            self.sketches[key] = self._made[key] = self.look(key).sketch.packed()
         return self.sketches[key]
+
+    def newly_made(self) -> dict[str, PackedSketch]:
+        """Sketches made since the last time that this was asked; other threads may be making more."""
+        return dict(self._made.popitem() for _ in range(len(self._made)))
 
 
 def look(thumbnail: Pillow.Image) -> Look:

@@ -37,6 +37,9 @@ Rows = NDArray[np.int64]
 Hits = NDArray[np.int64]
 """Shape (n, 4): row, number of the older one among the different ones, distance, orientation."""
 
+Near = NDArray[np.int64]
+"""Shape (n, 4): neighbours as rows, see `Neighbour`."""
+
 _NO_HITS: Hits = np.empty((0, 4), dtype=np.int64)
 
 Compare = Callable[[Columns, Codes, Rows, int], Hits]
@@ -73,7 +76,11 @@ class Index:
 
     def add(self, batch: Sequence[Fingerprint]) -> list[Neighbour]:
         """Take fingerprints in; return their neighbours among all that came before, each other included."""
-        return list(_arriving(self._held, batch, self._radius, no_progress))
+        return list(map(Neighbour._make, self.near(batch).tolist()))
+
+    def near(self, batch: Sequence[Fingerprint]) -> Near:
+        """Do the same, and return them as rows, by newer and older one."""
+        return np.concatenate([_NO_HITS, *_arriving(self._held, batch, self._radius, no_progress)])
 
 
 def join(batch: Sequence[Fingerprint], radius: int, progress: Progress = no_progress) -> Iterator[Neighbour]:
@@ -81,7 +88,8 @@ def join(batch: Sequence[Fingerprint], radius: int, progress: Progress = no_prog
 
     The pairs are those of `Index.add`; places count in `batch`. Progress counts its fingerprints.
     """
-    return _arriving(_Different(), batch, _checked(radius), progress)
+    found = _arriving(_Different(), batch, _checked(radius), progress)
+    return (Neighbour._make(row) for rows in found for row in rows.tolist())
 
 
 def between(
@@ -106,6 +114,8 @@ class _Different:
 
     def __init__(self) -> None:
         self.places = 0
+        self.comparisons = 0
+        """That were made until now."""
         self.first = array("q")
         """The place of the first of each."""
         self._numbers: dict[bytes, int] = {}
@@ -148,14 +158,13 @@ class _Different:
             self._room[:, begin : begin + len(codes)] = codes[:, 0].T
 
 
-def _arriving(held: _Different, batch: Sequence[Fingerprint], radius: int, progress: Progress) -> Iterator[Neighbour]:
-    """Pairs of each of `batch` with all before it, those held included."""
+def _arriving(held: _Different, batch: Sequence[Fingerprint], radius: int, progress: Progress) -> Iterator[Near]:
+    """Pairs of each of `batch` with all before it, those held included, some at a time."""
     before = held.places
     rows = held.take(batch)
     first = np.array(held.first, dtype=np.int64)
-    for hits in _compared(held.columns, batch, rows, radius, progress):
-        pairs = np.column_stack([first[hits[:, 1]], before + hits[:, 0], hits[:, 2:]])
-        yield from map(Neighbour._make, pairs.tolist())
+    for hits in _compared(held, batch, rows, radius, progress):
+        yield np.column_stack([first[hits[:, 1]], before + hits[:, 0], hits[:, 2:]])
 
 
 class Against:
@@ -174,7 +183,7 @@ class Against:
         rows = np.zeros((len(asked.first), 3), dtype=np.int64)
         rows[:, 2] = len(self._held.first)
         different = [batch[place] for place in asked.first]
-        compared = _compared(self._held.columns, different, rows, self._radius, progress)
+        compared = _compared(self._held, different, rows, self._radius, progress)
         hits = np.concatenate([_NO_HITS, *compared])
         ends = np.searchsorted(hits[:, 0], np.arange(len(different) + 1)).tolist()
         for place, row in enumerate(numbers):
@@ -183,10 +192,12 @@ class Against:
 
 
 def _compared(
-    columns: Columns, batch: Sequence[Fingerprint], rows: Rows, radius: int, progress: Progress
+    held: _Different, batch: Sequence[Fingerprint], rows: Rows, radius: int, progress: Progress
 ) -> Iterator[Hits]:
     """Compare a row for each of `batch`, in threads, a block of rows at a time; hits come sorted by row and number."""
-    compare = _way_to_compare(int((rows[:, 2] - rows[:, 1]).sum()) * len(ORIENTATIONS))
+    columns = held.columns
+    held.comparisons += int((rows[:, 2] - rows[:, 1]).sum()) * len(ORIENTATIONS)
+    compare = _way_to_compare(held.comparisons)
 
     def block(start: int) -> Hits:
         part = rows[start : start + _BLOCK]
@@ -223,7 +234,7 @@ def _in_threads(block: Callable[[int], Hits], starts: Sequence[int]) -> Iterator
 
 
 def _way_to_compare(comparisons: int) -> Compare:
-    """Choose by the work alone: both ways give the same hits."""
+    """Choose by the work alone, until now and at hand: both ways give the same hits."""
     if comparisons < WORTH_COMPILING:
         return compare
     try:

@@ -6,7 +6,7 @@ from negbuild.catalog import Catalog
 from negbuild.keepers import Circles, doubtful_copies, standing
 from negbuild.model import Held, Pair
 from negbuild.plan import Omission
-from negbuild.provenance import placeholders
+from negbuild.provenance import FEWEST_ADDRESSES, placeholders
 from negbuild.ruling import Verdict
 
 
@@ -17,7 +17,7 @@ def omissions(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, Omission]
 
 def unwanted(catalog: Catalog) -> dict[str, Omission]:
     """Images that are in no split, whatever else is held: copies of what is kept out, and placeholders."""
-    omitted = dict.fromkeys(placeholders(catalog.sightings()), Omission.PLACEHOLDER)
+    omitted = dict.fromkeys(placeholders(catalog.sightings(FEWEST_ADDRESSES)), Omission.PLACEHOLDER)
     return omitted | {one.sha256: Omission.KEPT_OUT for one in catalog.guarded()}
 
 

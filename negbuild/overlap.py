@@ -1,7 +1,7 @@
 """What two aligned pictures have in common, block by block, and when that is enough to call them copies."""
 
 from collections.abc import Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,6 @@ from negbuild.looks import (
     BLOCK,
     SIDE,
     Look,
-    Sketch,
     above_planes,
     blocks,
     ground,
@@ -51,18 +50,17 @@ _OUTLINE = 0.1  # of a block: with more ground than this it shows an outline
 UNDOING = (0, 1, 2, 3, 4, 6, 5, 7)  # the orientation that undoes each of fingerprint.ORIENTATIONS
 _SWAPS = 4  # from this orientation on, rows and columns change places
 
-Seen = TypeVar("Seen", Sketch, Look)
 _Number = TypeVar("_Number", bound=np.generic)
 
 
-class Suspects(NamedTuple, Generic[Seen]):
-    """Two pictures that may be copies, as the join of fingerprints found them; each by its sketch or its look.
+class Suspects(NamedTuple):
+    """Two pictures that may be copies, as the join of fingerprints found them.
 
     `orientation` of `fingerprint.ORIENTATIONS`, applied to the newer picture, matches the older one at `distance`.
     """
 
-    older: Seen
-    newer: Seen
+    older: Look
+    newer: Look
     distance: int
     orientation: int
 
@@ -100,15 +98,16 @@ class Evidence(NamedTuple):
         return (whole & (inside | ~self.grounded | sure)) | ((distances <= NEAR_DISTANCE) & close)
 
 
-def evidence(suspects: Sequence[Suspects[Look]], alignments: Affines) -> Evidence:
+def evidence(suspects: Sequence[Suspects], alignments: Affines) -> Evidence:
     """Compare block by block, in the frame of whichever picture of a pair shows less of the scene."""
-    bases = turned([pair.older.grey for pair in suspects], suspects).astype(np.float32)
-    framed = turned([within_frame(pair.older) for pair in suspects], suspects)
+    orientations = np.array([pair.orientation for pair in suspects])
+    bases = turned(np.stack([pair.older.grey for pair in suspects]), orientations).astype(np.float32)
+    framed = turned(np.stack([within_frame(pair.older) for pair in suspects]), orientations)
     others = np.stack([pair.newer.grey for pair in suspects]).astype(np.float32)
     other_framed = np.stack([within_frame(pair.newer) for pair in suspects])
     areas = registration.areas(alignments)
     crops = areas > 1
-    grounds = turned([ground(pair.older) for pair in suspects], suspects)
+    grounds = turned(np.stack([ground(pair.older) for pair in suspects]), orientations)
     for place in np.flatnonzero(crops).tolist():
         grounds[place] = ground(suspects[place].newer)
     alignments = alignments.copy()
@@ -182,16 +181,13 @@ def _halved(cut: Array) -> Array:
     return np.asarray((narrow[:, :, :, 0] + narrow[:, :, :, 1]).reshape(*cut.shape[:2], half * half))
 
 
-def turned(
-    squares: Sequence[NDArray[_Number]], suspects: Sequence[Suspects[Sketch]] | Sequence[Suspects[Look]]
-) -> NDArray[_Number]:
-    """Turn squares (s, s) of the older pictures as the newer ones lie: shape (n, s, s)."""
-    stacked = np.stack(squares)
-    orientations = np.array([pair.orientation for pair in suspects])
-    for orientation in set(orientations.tolist()):
+def turned(squares: NDArray[_Number], orientations: NDArray[np.int64]) -> NDArray[_Number]:
+    """Turn squares (n, s, s) of older pictures as the newer ones lie."""
+    as_newer = squares.copy()
+    for orientation in set(orientations.tolist()) - {0}:
         those = orientations == orientation
-        stacked[those] = _undone(stacked[those], UNDOING[orientation])
-    return stacked
+        as_newer[those] = _undone(squares[those], UNDOING[orientation])
+    return as_newer
 
 
 def _undone(squares: NDArray[_Number], undoing: int) -> NDArray[_Number]:

@@ -64,7 +64,8 @@ def group_images(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, str]:
     sightings = catalog.sightings()
     stand_ins = placeholders(sightings)
     alike = [(pair.older, pair.newer) for pair in catalog.pairs()]
-    alike += bursts(sightings, dict(catalog.fingerprints(VERSION)))
+    if any(one.creator for one in sightings):
+        alike += bursts(sightings, dict(catalog.fingerprints(VERSION)))
     alike += shared(origin for origin in catalog.origins() if origin[0] not in stand_ins)
     return close_groups(held, (edge for edge in alike if stand_ins.keys().isdisjoint(edge)))
 

@@ -47,8 +47,10 @@ def placeholders(sightings: Iterable[Sighting]) -> dict[str, int]:
     """Images that a host hands out in the place of others, each with the number of its addresses there."""
     addresses: dict[tuple[str, str], set[str]] = defaultdict(set)
     owners: dict[tuple[str, str], set[str]] = defaultdict(set)
+    sightings = list(sightings)
+    times = Counter(one.sha256 for one in sightings)
     for one in sightings:
-        if host := host_of(one.url):
+        if times[one.sha256] >= FEWEST_ADDRESSES and (host := host_of(one.url)):
             addresses[one.sha256, host].add(one.url)
             owners[one.sha256, host].add(one.creator or one.page or one.url)
     found: Counter[str] = Counter()

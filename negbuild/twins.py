@@ -10,21 +10,19 @@ fingerprints alone call nothing a twin, below `PLAIN_TEXTURE` nothing is compare
 
 import json
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from itertools import groupby
-from operator import attrgetter
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
-from negbuild.alignment import JOIN_RADIUS, Lead, Suspects, Verdict, follow, sift
-from negbuild.looks import Look, Views
+from negbuild.alignment import JOIN_RADIUS, Suspects, Verdict, follow, refused
+from negbuild.looks import Views
 from negbuild.model import Fingerprint, Pair, Progress, no_progress
-from negbuild.neighbours import Against, Index, Neighbour
-from negbuild.overlap import Seen
+from negbuild.neighbours import Against, Index, Near
+from negbuild.sketches import Lead, Sketchbook, among, detailed, probe, sift
 from negbuild.workers import Call, here
 
 TWIN_RADIUS = 16
@@ -35,6 +33,9 @@ PLAIN_TEXTURE = 1.0
 _BATCH = 256
 _ENOUGH, _FEW = 128, 16  # neighbours, and newer images, that a thread looks at in one go
 _THREADS = min(os.cpu_count() or 1, 8)  # each may have a process of its own that it calls
+
+_Batch = Sequence[tuple[str, Fingerprint]]
+"""Pictures by their keys."""
 
 _Told = tuple[bool, str, str]
 """Whether a pair was confirmed, why, and its alignment as JSON."""
@@ -47,11 +48,11 @@ class Comparer:
         self._index = Index(GROUP_RADIUS)
         self._seen: list[tuple[str, float]] = []
 
-    def hold(self, batch: Sequence[tuple[str, Fingerprint]]) -> None:
+    def hold(self, batch: _Batch) -> None:
         """Take (key, fingerprint) in whose pairs are known."""
         self._index.hold(self._seen_textured(batch))
 
-    def add(self, batch: Sequence[tuple[str, Fingerprint]]) -> list[Pair]:
+    def add(self, batch: _Batch) -> list[Pair]:
         """Take (key, fingerprint) in; return the pairs of each with all before it, the batch included.
 
         Of equal fingerprints the later ones are paired with the first, which stands for them (see `equals`).
@@ -68,7 +69,7 @@ class Comparer:
             for older, newer, distance, orientation in found
         ]
 
-    def _seen_textured(self, batch: Sequence[tuple[str, Fingerprint]]) -> list[Fingerprint]:
+    def _seen_textured(self, batch: _Batch) -> list[Fingerprint]:
         textured = _textured(batch)
         self._seen += [(key, print_.texture) for key, print_ in textured]
         return [print_ for _, print_ in textured]
@@ -83,8 +84,8 @@ class Confirmed(NamedTuple):
 
 
 def confirmed_pairs(
-    known: Sequence[tuple[str, Fingerprint]],
-    new: Sequence[tuple[str, Fingerprint]],
+    known: _Batch,
+    new: _Batch,
     views: Views,
     progress: Progress = no_progress,
     call: Call = here,
@@ -94,66 +95,97 @@ def confirmed_pairs(
     What is given are twins, and what looks alike: at most `GROUP_RADIUS` bits apart. `views` are asked from
     several threads, and so is `call`, by which pictures are compared.
     """
-    index, keys = Index(JOIN_RADIUS), [key for key, _ in _textured(known)]
-    index.hold([print_ for _, print_ in _textured(known)])
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(_THREADS) as threads:
-        for start in range(0, len(new), _BATCH):
-            batch = new[start : start + _BATCH]
-            keys += [key for key, _ in _textured(batch)]
-            found = index.add([print_ for _, print_ in _textured(batch)])
-            look_at = partial(_looked_at, views, call, keys)
-            looked_at = [pair for pairs in threads.map(look_at, _shares(found)) for pair in pairs]
-            yield Confirmed(
-                keys=[key for key, _ in batch],
-                pairs=[pair for pair in looked_at if pair.twins or pair.distance <= GROUP_RADIUS],
-                refused=Counter(pair.distance for pair in looked_at if not pair.twins),
-            )
-            progress(start + len(batch), len(new))
+    index, looker = Index(JOIN_RADIUS), _Looker([*known, *new], views, call)
+    index.hold(_prints(known))
+    done = 0
+    for batch, near, pairs in looker.look((batch, index.near(_prints(batch))) for batch in _batches(new)):
+        distances = Counter(near[:, 2].tolist())
+        distances.subtract(pair.distance for pair in pairs if pair.twins)
+        yield Confirmed([key for key, _ in batch], pairs, refused=+distances)
+        done += len(batch)
+        progress(done, len(new))
 
 
 def confirmed_against(
-    others: Sequence[tuple[str, Fingerprint]],
-    new: Sequence[tuple[str, Fingerprint]],
+    others: _Batch,
+    new: _Batch,
     views: Views,
     progress: Progress = no_progress,
     call: Call = here,
-) -> Iterator[tuple[Sequence[tuple[str, Fingerprint]], list[Pair]]]:
+) -> Iterator[tuple[_Batch, list[Pair]]]:
     """Look at the pairs of each new image with `others`, pixel by pixel; give each batch and its pairs of twins.
 
     The others are the older ones of the pairs. `views` and `call` are asked from several threads.
     """
-    held = _textured(others)
-    against, keys = Against([print_ for _, print_ in held], JOIN_RADIUS), [key for key, _ in held]
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(_THREADS) as threads:
-        for start in range(0, len(new), _BATCH):
-            batch = new[start : start + _BATCH]
-            both = keys + [key for key, _ in _textured(batch)]
-            near = against.near([print_ for _, print_ in _textured(batch)])
-            found = [one._replace(newer=one.newer + len(keys)) for one in near]
-            looked_at = threads.map(partial(_looked_at, views, call, both), _shares(found))
-            yield batch, [pair for pairs in looked_at for pair in pairs if pair.twins]
-            progress(start + len(batch), len(new))
+    looker, against = _Looker([*others, *new], views, call), Against(_prints(others), JOIN_RADIUS)
+
+    def found() -> Iterator[tuple[_Batch, Near]]:
+        first = len(_textured(others))
+        for batch in _batches(new):
+            prints = _prints(batch)
+            near = np.array(list(against.near(prints)), dtype=np.int64).reshape(-1, 4)
+            near[:, 1] += first
+            first += len(prints)
+            yield batch, near
+
+    done = 0
+    for batch, _, pairs in looker.look(found()):
+        yield batch, [pair for pair in pairs if pair.twins]
+        done += len(batch)
+        progress(done, len(new))
 
 
-def _looked_at(views: Views, call: Call, keys: Sequence[str], near: Sequence[Neighbour]) -> list[Pair]:
-    """Look at some neighbours; `keys` are those of their places."""
-    sifted = call(sift, [_suspects(keys, one, views.sketch) for one in near])
-    leads = {place: lead for place, lead in enumerate(sifted) if isinstance(lead, Lead)}
-    told = {place: _told(one) for place, one in enumerate(sifted) if isinstance(one, Verdict)}
-    if leads:  # few have any: looks are ten times as large
-        suspects = [_suspects(keys, near[place], views.look) for place in leads]
-        told |= zip(leads, call(_followed, suspects, list(leads.values())), strict=True)
-    return [
-        Pair(keys[one.older], keys[one.newer], one.distance, one.orientation, *told[place])
-        for place, one in enumerate(near)
-    ]
+class _Looker:
+    """Looks at neighbours among some pictures, whose places count only those that can be compared."""
+
+    def __init__(self, pictures: _Batch, views: Views, call: Call) -> None:
+        self._keys = [key for key, _ in _textured(pictures)]
+        self._book, self._views, self._call = Sketchbook(self._keys, views), views, call
+
+    def look(self, found: Iterable[tuple[_Batch, Near]]) -> Iterator[tuple[_Batch, Near, list[Pair]]]:
+        """Give the pairs of each batch; it is looked at while the next one's neighbours are found."""
+        waiting: deque[tuple[_Batch, Near, list[Future[list[Pair]]]]] = deque()
+        threads = ThreadPoolExecutor(_THREADS)
+        try:
+            with threadpool_limits(1, "blas"):
+                for batch, near in found:
+                    waiting.append((batch, near, [threads.submit(self._look_at, share) for share in _shares(near)]))
+                    if len(waiting) > 1:
+                        yield _looked_at(*waiting.popleft())
+                yield from (_looked_at(*one) for one in waiting)
+        finally:  # also where nobody wants the rest
+            threads.shutdown(cancel_futures=True)
+
+    def _look_at(self, near: Near) -> list[Pair]:
+        """Give the twins among some neighbours, and all that look alike."""
+        sketches = self._book.of(near)
+        places, roughs = sift(sketches, near)  # by matrix products, for which threads do not wait for each other
+        told: dict[int, _Told] = {}
+        if places.size:
+            probed = self._call(probe, *among(sketches, near[places]), roughs)
+            leads = {place: lead for place, lead in zip(places.tolist(), probed, strict=True) if lead}
+            suspects = [self._suspects(*near[place].tolist()) for place in leads]
+            told = dict(zip(leads, self._call(_followed, suspects, list(leads.values())), strict=True))
+        aligned = detailed(sketches, near)
+        for place in np.flatnonzero(near[:, 2] <= GROUP_RADIUS).tolist():
+            told.setdefault(place, _told(refused(aligned=aligned[place])))
+        rows = ((near[place].tolist(), said) for place, said in sorted(told.items()))
+        return [
+            Pair(self._keys[older], self._keys[newer], distance, orientation, *said)
+            for (older, newer, distance, orientation), said in rows
+            if said[0] or distance <= GROUP_RADIUS
+        ]
+
+    def _suspects(self, older: int, newer: int, distance: int, orientation: int) -> Suspects:
+        one, other = (self._views.look(self._keys[place]) for place in (older, newer))
+        return Suspects(one, other, distance, orientation)
 
 
-def _suspects(keys: Sequence[str], one: Neighbour, seen: Callable[[str], Seen]) -> Suspects[Seen]:
-    return Suspects(seen(keys[one.older]), seen(keys[one.newer]), one.distance, one.orientation)
+def _looked_at(batch: _Batch, near: Near, pairs: Iterable[Future[list[Pair]]]) -> tuple[_Batch, Near, list[Pair]]:
+    return batch, near, [pair for some in pairs for pair in some.result()]
 
 
-def _followed(suspects: Sequence[Suspects[Look]], leads: Sequence[Lead]) -> list[_Told]:
+def _followed(suspects: Sequence[Suspects], leads: Sequence[Lead]) -> list[_Told]:
     return [_told(verdict) for verdict in follow(suspects, leads)]
 
 
@@ -161,21 +193,25 @@ def _told(verdict: Verdict) -> _Told:
     return verdict.confirmed, str(verdict), json.dumps(verdict.alignment) if verdict.alignment else ""
 
 
-def _shares(found: Sequence[Neighbour]) -> Iterator[list[Neighbour]]:
+def _shares(near: Near) -> Iterator[Near]:
     """Share neighbours out between threads: those of a few newer images at a time, as many at once cost less each."""
-    share: list[Neighbour] = []
-    newer = 0
-    for _, some in groupby(found, attrgetter("newer")):
-        share += some
+    begin = newer = 0
+    for end in [*(np.flatnonzero(np.diff(near[:, 1])) + 1).tolist(), len(near)]:
         newer += 1
-        if len(share) >= _ENOUGH or newer == _FEW:
-            yield share
-            share, newer = [], 0
-    if share:
-        yield share
+        if end - begin >= _ENOUGH or newer == _FEW or end == len(near) > begin:
+            yield near[begin:end]
+            begin, newer = end, 0
 
 
-def _textured(batch: Sequence[tuple[str, Fingerprint]]) -> list[tuple[str, Fingerprint]]:
+def _batches(pictures: _Batch) -> Iterator[_Batch]:
+    return (pictures[start : start + _BATCH] for start in range(0, len(pictures), _BATCH))
+
+
+def _prints(pictures: _Batch) -> list[Fingerprint]:
+    return [print_ for _, print_ in _textured(pictures)]
+
+
+def _textured(batch: _Batch) -> list[tuple[str, Fingerprint]]:
     return [(key, print_) for key, print_ in batch if print_.texture >= PLAIN_TEXTURE]
 
 

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageEnhance, ImageFilter
 
-from negbuild.alignment import Affine, Lead, Look, Reason, Suspects, Verdict, compare, confirm, look, sift
+from negbuild.alignment import Affine, Look, Reason, Suspects, Verdict, compare, confirm, look
 from negbuild.fingerprint import ORIENTATIONS, fingerprints, grids
 from negbuild.looks import fine
 from negbuild.model import Fingerprint
 from negbuild.neighbours import Index
 from negbuild.overlap import SHARE, UNDOING, Evidence
 from negbuild.picture import Inspection, inspect
+from negbuild.sketches import columns, probe, sift
 
 Photo = Callable[..., bytes]
 Places = NDArray[np.float64]
@@ -360,8 +361,11 @@ def test_where_fingerprints_are_far_apart_sketches_have_to_fit_well(share: float
     one, other = (photograph(name).convert("L").resize((320, 240)) for name in ("chelsea.png", "coffee.png"))
     older, newer = (seen(jpeg(image))[0].sketch for image in (one, Pillow.blend(one, other, share)))
     distances = (9, 40, 48, 49, 56, 64)
-    sifted = sift([Suspects(older, newer, distance, 0) for distance in distances])
-    assert [isinstance(lead, Lead) for lead in sifted] == [distance <= as_far_as for distance in distances]
+    near = np.array([(0, 1, distance, 0) for distance in distances])
+    places, roughs = sift(columns([older, newer]), near)
+    assert places.tolist() == list(range(len(distances)))
+    leads = probe(columns([older, newer]), near, roughs)
+    assert [lead is not None for lead in leads] == [distance <= as_far_as for distance in distances]
 
 
 # --- little detail

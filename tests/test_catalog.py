@@ -456,6 +456,15 @@ def test_fingerprints_come_back_in_the_order_of_the_pictures_and_by_version(cata
     assert (len(catalog.fingerprints("v2")), catalog.fingerprints("v1"), catalog.pairs()) == (2, [], [])
 
 
+def test_sightings_are_told_of_images_that_were_seen_often(catalog: Catalog) -> None:
+    seen = [held(0), held(1), *(again(number, 1) for number in range(2, 6))]
+    catalog.settle([*seen, skip(6, SkipReason.TOO_SMALL)], [], "v1")
+    assert [one.sha256 for one in catalog.sightings()] == [image(of).sha256 for of in (0, 1, 1, 1, 1, 1)]
+    assert [one.url for one in catalog.sightings(5)] == [candidate(number).url for number in range(1, 6)]
+    assert catalog.sightings(6) == []
+    assert catalog.files() == {image(number).sha256: image(number) for number in (0, 1)}
+
+
 def test_sketches_of_another_version_are_forgotten(catalog: Catalog) -> None:
     catalog.settle([held(1), held(2)], [], "v")
     one, two = (image(number).sha256 for number in (1, 2))

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
+from negbuild import twins
 from negbuild.fingerprint import fingerprints, grids
 from negbuild.held import held_look
 from negbuild.looks import Look, Views, look
@@ -162,20 +163,20 @@ def test_any_order_gives_the_same_groups(photo: Photo) -> None:
     groups = []
     for seed in range(4):
         order = [named[place] for place in np.random.default_rng(seed).permutation(len(named))]
-        twins = [
+        confirmed = [
             (pair.older, pair.newer)
             for some in confirmed_pairs(order[:7], order[7:], Views(lambda key: look(thumbnails[key])))
             for pair in some.pairs
             if pair.twins
         ]
         # What is known was confirmed before.
-        twins += [
+        confirmed += [
             (pair.older, pair.newer)
             for some in confirmed_pairs([], order[:7], Views(lambda key: look(thumbnails[key])))
             for pair in some.pairs
             if pair.twins
         ]
-        groups.append(close_groups(thumbnails, twins))
+        groups.append(close_groups(thumbnails, confirmed))
     assert groups[0] == groups[1] == groups[2] == groups[3]
     assert len(set(groups[0].values())) == 6
     assert Comparer().add(named)  # fingerprints alone find some of them
@@ -193,6 +194,42 @@ def test_processes_see_what_this_one_sees(photo: Photo) -> None:
         ]
     assert here_and_there[0] == here_and_there[1]
     assert sum(pair.twins for some in here_and_there[0] for pair in some.pairs) > len(named)
+
+
+def test_the_next_batch_is_looked_at_while_the_last_one_is_used(photo: Photo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(twins, "_BATCH", 2)
+    with Image.open(io.BytesIO(photo(0, SIZE))) as image:
+        found = [inspect(encoded(image, quality)) for quality in range(40, 80, 4)]
+    thumbnails = [one.thumbnail for one in found if isinstance(one, Inspection)]
+    named = [(str(place), print_) for place, print_ in enumerate(fingerprints([grids(one) for one in thumbnails]))]
+    seen: dict[str, Event] = {key: Event() for key, _ in named}
+
+    def look_of(key: str) -> Look:
+        seen[key].set()
+        return look(thumbnails[int(key)])
+
+    using = confirmed_pairs([], named, Views(look_of))
+    for batch in range(3):
+        assert next(using).keys == [str(2 * batch), str(2 * batch + 1)]
+        assert seen[str(2 * batch + 3)].wait(timeout=60)
+    del using  # nobody wants the rest
+    assert not seen["9"].is_set()
+
+
+def test_sketches_are_handed_over_once_while_more_are_made(photo: Photo) -> None:
+    found = inspect(photo(0, SIZE))
+    assert isinstance(found, Inspection)
+    seen = look(found.thumbnail)
+    views, keys = Views(lambda _key: seen, {"known": seen.sketch.packed()}), [str(number) for number in range(20_000)]
+    assert views.sketch("known") == seen.sketch.packed()
+    handed: list[str] = []
+    with ThreadPoolExecutor(4) as threads:
+        making = [threads.submit(list, map(views.sketch, keys[part::4])) for part in range(4)]
+        while not all(one.done() for one in making):
+            handed += views.newly_made()
+    assert all(one.result() for one in making)
+    assert sorted([*handed, *views.newly_made()]) == sorted(keys)
+    assert views.newly_made() == {}
 
 
 def test_another_way_of_looking_forgets_what_the_one_before_found(

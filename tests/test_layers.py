@@ -54,6 +54,7 @@ PURE = [
         "metrics",
         "overlap",
         "registration",
+        "sketches",
         "names",
         "neighbours",
         "openset",

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from negbuild import compiled, neighbours
-from negbuild.fingerprint import unpack
+from negbuild.fingerprint import Codes, unpack
 from negbuild.model import Fingerprint
-from negbuild.neighbours import TWO_WORDS, Index, Neighbour, between, join
+from negbuild.neighbours import TWO_WORDS, Columns, Hits, Index, Neighbour, Rows, between, join
 from negbuild.twins import close_groups
 
 CODE = 24
@@ -128,6 +128,23 @@ def test_numba_compares_where_it_is_chosen(way: str) -> None:
     family = relatives(1, 2)
     assert neighbours._way_to_compare(1) is (compiled.compare if way == "numba" else neighbours.compare)  # noqa: SLF001
     assert set(join(family, 60)) == brute_force(family, 60)
+
+
+def test_much_work_in_small_batches_is_worth_compiling_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "WORTH_COMPILING", 8 * 105)  # all pairs of 15
+    asked: list[int] = []
+
+    def compare(columns: Columns, codes: Codes, rows: Rows, radius: int) -> Hits:
+        asked.append(len(rows))
+        return neighbours.compare(columns, codes, rows, radius)
+
+    monkeypatch.setattr(compiled, "compare", compare)
+    family = relatives(3, 20)
+    index, worth = Index(60), []
+    for start in range(0, 20, 5):
+        index.add(family[start : start + 5])
+        worth.append(len(asked))
+    assert worth == [0, 0, 1, 2]
 
 
 @pytest.mark.parametrize("radius", [0, 16, TWO_WORDS - 1, TWO_WORDS, TWO_WORDS + 1, 48, 60, 80, 192])

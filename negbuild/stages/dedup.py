@@ -14,7 +14,7 @@ from negbuild.model import Drop, Held, Progress, no_progress
 from negbuild.omissions import conflicts, disputed, unwanted
 from negbuild.planner import group_images
 from negbuild.protection import keep_out, let_in
-from negbuild.provenance import placeholders
+from negbuild.provenance import FEWEST_ADDRESSES, placeholders
 from negbuild.twins import PLAIN_TEXTURE
 from negbuild.workspace import IMAGES, Workspace
 
@@ -130,7 +130,7 @@ def dedup(workspace: Workspace, against: Sequence[Path] = (), *, progress: Progr
             twins=len(twins),
             groups=sum(size > 1 for size in sizes.values()),
             conflicts=len(conflicts(catalog, held)) + len(disputed(catalog, held)),
-            plain=sum(print_.texture < PLAIN_TEXTURE for _, print_ in catalog.fingerprints(VERSION)),
+            plain=catalog.plain_count(VERSION, PLAIN_TEXTURE),
             dropped=dropped,
             copies=[_copy(drop, held) for drop in dropped],
             reasons=dict(Counter(pair.reason.partition(":")[0] for pair in twins).most_common()),
@@ -141,7 +141,7 @@ def dedup(workspace: Workspace, against: Sequence[Path] = (), *, progress: Progr
             kept_out=_kept_out(catalog, held),
             placeholders=[
                 Placeholder(held[sha256].category, _title(held[sha256]), number)
-                for sha256, number in placeholders(catalog.sightings()).items()
+                for sha256, number in placeholders(catalog.sightings(FEWEST_ADDRESSES)).items()
             ],
         )
 

@@ -88,7 +88,7 @@ def _read(catalog: Catalog) -> _Seen:
         drops=catalog.drops(),
         disputes=conflicts(catalog, held),
         placed=catalog.assignments(),
-        plain=sum(print_.texture < PLAIN_TEXTURE for _, print_ in catalog.fingerprints(VERSION)),
+        plain=catalog.plain_count(VERSION, PLAIN_TEXTURE),
         pending=catalog.pending_count(),
     )
 

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from negbuild.model import Role, SkipReason, Split
-from negbuild.provenance import placeholders
+from negbuild.provenance import FEWEST_ADDRESSES, placeholders
 from negbuild.ruling import Verdict
 from negbuild.workspace import Workspace
 
@@ -52,7 +52,7 @@ def status(workspace: Workspace) -> StatusResult:
         roles = catalog.categories()
         pending = catalog.pending_count()
         guards, guarded = catalog.guard_places(), len(catalog.guarded())
-        stand_ins = placeholders(catalog.sightings())
+        stand_ins = placeholders(catalog.sightings(FEWEST_ADDRESSES))
     skips: Counter[SkipReason] = Counter()
     for count in counts:
         if count.reason is not None:

@@ -1,7 +1,8 @@
 """Photographs for the benchmarks: random crops of those inside scikit-image's wheel, no two of them look-alikes.
 
 `pictures.py make FOLDER web|small NUMBER` makes 00000.jpg and so on, unless they are there; the same ones every time.
-`pictures.py inspect FOLDER` prints the CPU seconds that negbuild takes to check them in one thread.
+`pictures.py inspect FOLDER` prints the CPU seconds that negbuild takes to check them in one thread. `overlaid` makes
+small ones, many more than there are different crops: crops of four photographs lie on each other.
 
 Bytes are spread as on the web, log-normally between two bounds: a longer side of 400 to 1,000 px, the rest by the
 quality of the JPEG.
@@ -46,6 +47,8 @@ _SMALLEST_CROP, _LARGEST_CROP = 0.3, 0.7  # of each side
 _SHORTEST, _LONGEST = 400, 1000  # px, longer side
 _QUALITIES = (30, 97)
 _ATTEMPTS_AT_ONCE = 400
+_OVERLAID, _OVERLAID_SIDE = 4, 240  # photographs; px, of a square one
+_OVERLAID_CROP = (0.1, 0.5)  # of each side
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,15 @@ def make(folder: Path, kind: str, number: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for path, data in zip(paths, _distinct(KINDS[kind], list(KINDS).index(kind)), strict=False):
         path.write_bytes(data)
+
+
+def overlaid(folder: Path, number: int, first: int = 0) -> None:
+    """Make `number` small pictures in `folder`, each of four crops; those from another `first` on are others."""
+    folder.mkdir(parents=True, exist_ok=True)
+    places = range(first, first + number)
+    with ProcessPoolExecutor() as pool:
+        for place, data in zip(places, pool.map(_overlaid, places, chunksize=100), strict=True):
+            (folder / f"{place:06d}.jpg").write_bytes(data)
 
 
 def inspecting_seconds(folder: Path) -> float:
@@ -132,6 +144,21 @@ def crop(random: np.random.Generator, longer: int) -> Image.Image:
     # An enlarged crop is smooth; with the noise of a sensor it is as much work to decode as a photograph.
     noise = random.normal(0, random.uniform(2, 8), (size[1], size[0], 1))
     return Image.fromarray(np.clip(np.asarray(piece) + noise, 0, 255).astype(np.uint8))
+
+
+def _overlaid(place: int) -> bytes:
+    random = np.random.default_rng([len(KINDS), place])
+    aspect = math.sqrt(random.uniform(0.6, 1.6))
+    size = (round(_OVERLAID_SIDE * aspect), round(_OVERLAID_SIDE / aspect))
+    levels = np.zeros((size[1], size[0], 3))
+    photographs = _photographs()
+    for number in random.choice(len(photographs), _OVERLAID, replace=False).tolist():
+        photograph = photographs[number]
+        width, height = (side * random.uniform(*_OVERLAID_CROP) for side in photograph.size)
+        left, top = random.uniform(0, photograph.width - width), random.uniform(0, photograph.height - height)
+        piece = photograph.resize(size, Image.Resampling.BILINEAR, box=(left, top, left + width, top + height))
+        levels += np.asarray(piece)[:: random.choice((1, -1)), :: random.choice((1, -1))] - 128.0
+    return _jpeg(Image.fromarray(np.clip(128 + levels / math.sqrt(_OVERLAID), 0, 255).astype(np.uint8)), 80)
 
 
 def _jpeg(image: Image.Image, quality: int) -> bytes:

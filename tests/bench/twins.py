@@ -1,13 +1,14 @@
 """How many altered copies are found, and how many unrelated pictures are, beside imagehash, imagededup, image-dedup-ai.
 
-    twins.py [FOLDER] [--peers PYTHON] [--only recall|speed|whole] [--held-out N] [--pictures N]
+    twins.py [FOLDER] [--peers PYTHON] [--only recall|speed|whole|adding] [--held-out N] [--pictures N]
 
 Without a folder the pictures are crops of the photographs in scikit-image's wheel, with `--held-out` other ones than
 those that the thresholds were chosen by; of a folder every picture is taken, and should be unrelated to the others.
 `--peers` is the Python of an environment with imagededup and image-dedup-ai (peers-twins.txt); a peer that is not there
 shows as `-`, and why is said. Every method sees the same JPEG files. faiss, which has no hashes of its own, gets
 negbuild's and must find the same pairs. Speed is wall time, negbuild's on all cores and imagehash's in a loop, and then
-CPU time. `whole` is `negbuild add` and `negbuild dedup` on so many pictures, or on those of the folder as they are.
+CPU time. `whole` is `negbuild add` and `negbuild dedup` on so many pictures, or on those of the folder as they are;
+`adding` is both on a hundredth as many more, a tenth of them altered copies, once so many small ones are in a catalog.
 """
 
 import argparse
@@ -29,7 +30,7 @@ import faiss
 import imagehash
 import numpy as np
 from numpy.typing import NDArray
-from pictures import make
+from pictures import make, overlaid
 from PIL import Image, ImageDraw, ImageEnhance
 
 from negbuild.alignment import JOIN_RADIUS, Look, Suspects, compare, confirm, look
@@ -282,31 +283,55 @@ def _whole(number: int, given: Path | None) -> None:
     """Run `negbuild add` and `negbuild dedup` as a person does, on the folder given or on made photographs."""
     with tempfile.TemporaryDirectory() as root:
         folder = given.resolve() if given else _made(Path(root, "photos"), number)
-        steps: tuple[tuple[str, ...], ...] = (("add", str(folder), "--category", "c", "--role", "known"), ("dedup",))
         what = folder if given else f"{number:,} pictures of which {number // 10:,} are copies"
         print(f"\nthe whole of dedup, {what}")
-        total_cpu = total_wall = 0.0
-        for command in steps:
-            before, wall = os.times(), time.perf_counter()
-            said = _negbuild(command, root)
-            after, wall = os.times(), time.perf_counter() - wall
-            cpu = after.children_user + after.children_system - before.children_user - before.children_system
-            print(f"  {command[0]:8} {cpu:6.1f} s CPU, {wall:6.1f} s: {said.splitlines()[0]}", flush=True)
-            total_cpu, total_wall = total_cpu + cpu, total_wall + wall
-        found = json.loads(_negbuild(("dedup", "--json"), root))
-        looked_at = sum(found["distances"].values()) + sum(found["others"].values())
-        counts = f"{found['images']:,} pictures, {looked_at:,} candidates"
-        print(f"  together {total_cpu:6.1f} s CPU, {total_wall:6.1f} s: {counts}")
+        _added(folder, root)
+
+
+def _adding(number: int) -> None:
+    """Add a hundredth as many pictures to a catalog of so many."""
+    with tempfile.TemporaryDirectory() as root:
+        held, fresh = Path(root, "held"), Path(root, "fresh")
+        overlaid(held, number)
+        few = number // 100
+        overlaid(fresh, few - few // 10, first=number)
+        _alter(held, fresh, few // 10)
+        print(f"\n{number:,} small pictures, each of four photographs that lie on each other")
+        _added(held, root)
+        print(f"{few:,} more, of which {few // 10:,} are copies")
+        _added(fresh, root)
+
+
+def _added(folder: Path, root: str) -> None:
+    """Add the pictures of a folder and look for copies, by the commands, and print what each took."""
+    steps: tuple[tuple[str, ...], ...] = (("add", str(folder), "--category", "c", "--role", "known"), ("dedup",))
+    total_cpu = total_wall = 0.0
+    for command in steps:
+        before, wall = os.times(), time.perf_counter()
+        said = _negbuild(command, root)
+        after, wall = os.times(), time.perf_counter() - wall
+        cpu = after.children_user + after.children_system - before.children_user - before.children_system
+        print(f"  {command[0]:8} {cpu:6.1f} s CPU, {wall:6.1f} s: {said.splitlines()[0]}", flush=True)
+        total_cpu, total_wall = total_cpu + cpu, total_wall + wall
+    found = json.loads(_negbuild(("dedup", "--json"), root))
+    looked_at = sum(found["distances"].values()) + sum(found["others"].values())
+    counts = f"{found['images']:,} pictures, {looked_at:,} candidates, {len(found['dropped']):,} copies"
+    print(f"  together {total_cpu:6.1f} s CPU, {total_wall:6.1f} s: {counts}", flush=True)
 
 
 def _made(folder: Path, number: int) -> Path:
     """Make web-sized photographs of which every tenth is an altered copy."""
-    alterations = [alter for change, alter in _ALTERATIONS.items() if change != "crop 10 % a side"]
     make(folder, "web", number - number // 10)
-    for place in range(number // 10):
-        with Image.open(folder / f"{place:05d}.jpg") as image:
-            (folder / f"{place:05d}c.jpg").write_bytes(_jpeg(alterations[place % len(alterations)](image)))
+    _alter(folder, folder, number // 10)
     return folder
+
+
+def _alter(folder: Path, copies: Path, number: int) -> None:
+    """Put altered copies of the first pictures of a folder into another one, or into the same."""
+    alterations = [alter for change, alter in _ALTERATIONS.items() if change != "crop 10 % a side"]
+    for place, file in enumerate(sorted(folder.iterdir())[:number]):
+        with Image.open(file) as image:
+            (copies / f"{file.stem}c.jpg").write_bytes(_jpeg(alterations[place % len(alterations)](image)))
 
 
 def _negbuild(command: tuple[str, ...], root: str) -> str:
@@ -357,9 +382,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--peers", default="")
-    parser.add_argument("--only", choices=("recall", "speed", "whole"))
+    parser.add_argument("--only", choices=("recall", "speed", "whole", "adding"))
     parser.add_argument("--held-out", type=int, default=0, metavar="N", help="other crops, N more of each photograph")
-    parser.add_argument("--pictures", type=int, default=10_000, help="for the whole of dedup (default: 10000)")
+    parser.add_argument("--pictures", type=int, help="for `whole` and `adding` (default: 10000, and 100000)")
     asked = parser.parse_args()
     if asked.only in {None, "recall"}:
         given = list(_given(asked.folder)) if asked.folder else None
@@ -368,7 +393,9 @@ def main() -> None:
     if asked.only in {None, "speed"}:
         _speed()
     if asked.only == "whole":
-        _whole(asked.pictures, asked.folder)
+        _whole(asked.pictures or 10_000, asked.folder)
+    if asked.only == "adding":
+        _adding(asked.pictures or 100_000)
 
 
 if __name__ == "__main__":

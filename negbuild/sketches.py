@@ -1,0 +1,174 @@
+"""Which pairs may be copies at all: sketches of 1 kB refuse nearly all of them. Pure functions on columns of sketches.
+
+A matrix product tries some sixty rough alignments (crops, borders, turns by a few degrees) of all that may be copies of
+one picture. The few that resemble it in one of them are aligned more finely, and have to fit then.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from negbuild import registration
+from negbuild.looks import ROUGH_SIDE, PackedSketch, Sketch, Views, contrast
+from negbuild.neighbours import Near
+from negbuild.overlap import FEWEST_BLOCKS, UNDOING, turned
+
+ROUGH_CORRELATION = 0.42
+APART_DISTANCE, APART_CORRELATION = 48, 0.63
+"""Where fingerprints differ in more bits than this, aligned sketches must have so much in common: nearly all such pairs
+are none, and patterns of one kind may agree in half of their blocks."""
+
+TIGHT_DISTANCE = 8
+"""Bits of 192 that fingerprints of pictures with too little detail to align may differ in."""
+
+_SAME_CORRELATION = 0.9
+_ROUGH_MARGIN = 0.06  # by which the rough correlation may be better the other way round
+_STEPS, _BATCH = 8, 8
+_PLAIN = -1
+
+
+Sketches = NDArray[np.void]
+"""Shape (n,): the `rough` square of each picture, its `aspect` and `textured` blocks; see `looks.Sketch`."""
+
+_SKETCH = np.dtype([("rough", np.int8, (ROUGH_SIDE, ROUGH_SIDE)), ("aspect", np.float64), ("textured", np.int64)])
+
+Roughs = NDArray[np.void]
+"""Shape (n,): of each pair the best rough alignment, `way`, its `number` and how much the sketches are `alike` in it.
+
+Number 0 is as they are. Pairs with too little detail to align have the number -1.
+"""
+
+_ROUGH = np.dtype([("number", np.int64), ("way", np.float64, (2, 3)), ("alike", np.float32)])
+
+
+class Sketchbook:
+    """Sketches of some pictures, each made when it is first asked for; several threads may ask."""
+
+    def __init__(self, keys: Sequence[str], views: Views) -> None:
+        """Hold those that are known; places of neighbours are those in `keys`."""
+        self._keys, self._views = keys, views
+        self._sketches: Sketches = np.zeros(len(keys), dtype=_SKETCH)
+        self._held = np.array([key in views.sketches for key in keys], dtype=np.bool_)
+        self._hold(np.flatnonzero(self._held))
+
+    def of(self, near: Near) -> Sketches:
+        """Give the sketches of all pictures; those of some neighbours are there, and any asked for before."""
+        places = np.unique(near[:, :2])
+        self._hold(places[~self._held[places]])
+        return self._sketches
+
+    def _hold(self, places: NDArray[np.intp]) -> None:
+        if places.size:
+            self._sketches[places] = _columns([self._views.sketch(self._keys[place]) for place in places.tolist()])
+            self._held[places] = True
+
+
+class Lead(NamedTuple):
+    """What two sketches make likely: how the pictures may lie on each other, and whether they may be the same as is.
+
+    Without an alignment there is too little detail to align, and the pixels tell. In a pair that is `exchanged` the
+    newer picture takes the place of the older one.
+    """
+
+    alignment: NDArray[np.float64] | None = None
+    as_is: bool = False
+    exchanged: bool = False
+
+
+def columns(sketches: Iterable[Sketch]) -> Sketches:
+    """Lay sketches one below the other."""
+    return _columns([sketch.packed() for sketch in sketches])
+
+
+def _columns(packed: Sequence[PackedSketch]) -> Sketches:
+    laid = np.empty(len(packed), dtype=_SKETCH)
+    if packed:
+        rough, laid["aspect"], laid["textured"] = zip(*packed, strict=True)
+        laid["rough"] = np.frombuffer(b"".join(rough), dtype=np.int8).reshape(laid["rough"].shape)
+    return laid
+
+
+def among(sketches: Sketches, near: Near) -> tuple[Sketches, Near]:
+    """Copy the sketches that some neighbours need, and let these count in them."""
+    places, renumbered = np.unique(near[:, :2], return_inverse=True)
+    return sketches[places], np.column_stack([renumbered.reshape(-1, 2), near[:, 2:]])
+
+
+def detailed(sketches: Sketches, near: Near) -> NDArray[np.bool_]:
+    """Say which pairs have enough detail to be aligned."""
+    return np.asarray(sketches["textured"][near[:, :2]].min(axis=1) >= FEWEST_BLOCKS)
+
+
+def sift(sketches: Sketches, near: Near) -> tuple[NDArray[np.intp], Roughs]:
+    """Give the places of the few pairs that are worth a closer look, see `probe`; the others are no copies."""
+    aligned = detailed(sketches, near)
+    plain = np.flatnonzero(~aligned & (near[:, 2] <= TIGHT_DISTANCE))
+    found = [(plain, np.full(len(plain), _PLAIN, dtype=_ROUGH))]
+    places = np.flatnonzero(aligned)
+    places = places[np.argsort(near[places, 1], kind="stable")]
+    for some in np.split(places, np.flatnonzero(np.diff(near[places, 1])) + 1) if places.size else ():
+        rough = _roughly(sketches, near[some])
+        likely = rough["alike"] > ROUGH_CORRELATION - _ROUGH_MARGIN
+        found.append((some[likely], rough[likely]))
+    likely_places, roughs = map(np.concatenate, zip(*found, strict=True))
+    return likely_places, roughs
+
+
+def _roughly(sketches: Sketches, near: Near) -> Roughs:
+    """Try the rough alignments for pairs with one newer picture."""
+    newer = sketches[near[0, 1]]
+    shown = registration.gallery(contrast(newer["rough"]), newer["aspect"])
+    templates = turned(sketches["rough"][near[:, 0]], near[:, 3])
+    rough = np.empty(len(near), dtype=_ROUGH)
+    rough["number"], rough["alike"] = registration.choose(shown, templates.reshape(len(near), -1).astype(np.float32))
+    rough["way"] = shown.alignments[rough["number"]]
+    return rough
+
+
+def probe(sketches: Sketches, near: Near, roughs: Roughs) -> list[Lead | None]:
+    """Look closer at pairs that `sift` gave, each with its rough alignment: a lead to follow, or they are no copies."""
+    leads = [_lead(sketches, near[place, None], rough) for place, rough in enumerate(roughs)]
+    likely = [place for place, lead in enumerate(leads) if lead and lead.alignment is not None]
+    for start in range(0, len(likely), _BATCH):
+        places = likely[start : start + _BATCH]
+        refined = _refined(sketches, near[places], [lead for place in places if (lead := leads[place])])
+        for place, lead in zip(places, refined, strict=True):
+            leads[place] = lead
+    return leads
+
+
+def _lead(sketches: Sketches, pair: Near, rough: np.void) -> Lead | None:
+    if rough["number"] == _PLAIN:
+        return Lead()
+    # What the pictures show tells which is brought onto which: copies are copies whichever came first.
+    one, other = (sketches["rough"][place].tobytes() for place in pair[0, :2])
+    exchanged = one > other
+    if exchanged:
+        rough = _roughly(sketches, _exchanged(pair, np.array([True])))[0]
+    as_is = bool(rough["number"] == 0 and rough["alike"] > _SAME_CORRELATION)
+    return Lead(rough["way"], as_is, exchanged) if rough["alike"] > ROUGH_CORRELATION else None
+
+
+def _exchanged(near: Near, exchanged: NDArray[np.bool_]) -> Near:
+    """Let some pairs change places."""
+    there = near.copy()
+    there[exchanged, :2] = near[exchanged, 1::-1]
+    there[exchanged, 3] = np.array(UNDOING)[near[exchanged, 3]]
+    return there
+
+
+def _refined(sketches: Sketches, near: Near, leads: Sequence[Lead]) -> list[Lead | None]:
+    """Improve rough alignments; where fingerprints are far apart they have to fit well then."""
+    near = _exchanged(near, np.array([lead.exchanged for lead in leads]))
+    templates = contrast(turned(sketches["rough"][near[:, 0]], near[:, 3]))
+    pictures = contrast(sketches["rough"][near[:, 1]])
+    alignments = np.stack([lead.alignment for lead in leads if lead.alignment is not None])
+    refined = registration.refine(templates, pictures, alignments, _STEPS)
+    alike = registration.correlation(templates, pictures, refined)
+    fits = (alike > APART_CORRELATION) | (near[:, 2] <= APART_DISTANCE)
+    return [
+        lead._replace(alignment=alignment) if fit or lead.as_is else None
+        for lead, alignment, fit in zip(leads, refined, fits, strict=True)
+    ]
