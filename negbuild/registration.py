@@ -30,11 +30,12 @@ class Warped(NamedTuple):
 
 
 class Gallery(NamedTuple):
-    """One picture under every rough alignment: unit vectors, and where they are defined."""
+    """One picture under every rough alignment: unit vectors, and which of the masks says where they are defined."""
 
     alignments: Affines
     views: Array
-    inside: Array
+    masks: Array
+    mask_of: NDArray[np.intp]
 
 
 class _Taps(NamedTuple):
@@ -53,16 +54,17 @@ def warp(pictures: Array, alignments: Affines) -> Warped:
 def gallery(picture: Array, aspect: float) -> Gallery:
     """Show one square picture (s, s), of width / height `aspect` before it was squared, under every rough alignment."""
     side = picture.shape[-1]
-    alignments, taps = _rough(round(_ASPECT_STEPS * np.log2(aspect)), side)
+    alignments, taps, masks, mask_of = _rough(round(_ASPECT_STEPS * np.log2(aspect)), side)
     views = _sampled(picture.reshape(1, -1), taps, side) * taps.inside
     views /= np.maximum(np.linalg.norm(views, axis=1, keepdims=True), 1e-6)
-    return Gallery(alignments, views, taps.inside.astype(np.float32))
+    return Gallery(alignments, views, masks, mask_of)
 
 
 def choose(shown: Gallery, templates: Array) -> tuple[NDArray[np.intp], Array]:
     """Choose the rough alignment for each flattened template (n, s * s): its number, and the correlation there."""
-    energy = np.maximum(shown.inside @ (templates * templates).T, 1e-6)
-    correlation = (shown.views @ templates.T) / np.sqrt(energy)
+    norms = np.sqrt(np.maximum(shown.masks @ (templates * templates).T, 1e-6))
+    correlation = shown.views @ templates.T
+    correlation /= norms[shown.mask_of]
     best = correlation.argmax(axis=0)
     return best, correlation[best, np.arange(len(templates))]
 
@@ -164,9 +166,11 @@ def _sampled(flat: Array, taps: _Taps, side: int) -> Array:
 
 
 @cache
-def _rough(aspect_step: int, side: int) -> tuple[Affines, _Taps]:
+def _rough(aspect_step: int, side: int) -> tuple[Affines, _Taps, Array, NDArray[np.intp]]:
     alignments = _rough_alignments(2 ** (aspect_step / _ASPECT_STEPS))
-    return alignments, _taps(alignments, side)
+    taps = _taps(alignments, side)
+    masks, mask_of = np.unique(taps.inside, axis=0, return_inverse=True)  # crops lie wholly inside, all of them
+    return alignments, taps, masks.astype(np.float32), mask_of.ravel()
 
 
 def _rough_alignments(aspect: float) -> Affines:
