@@ -14,9 +14,9 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from negbuild.errors import NegbuildError
 from negbuild.fingerprint import Grids, fingerprints, grids
-from negbuild.looks import Look, PackedSketch, look
+from negbuild.looks import Look, look
 from negbuild.manners import Manners
-from negbuild.model import Candidate, Fingerprint, Progress, Search, Skip, SkipReason, no_progress
+from negbuild.model import Candidate, Fingerprint, PackedSketch, Progress, Search, Skip, SkipReason, no_progress
 from negbuild.picture import Inspection, Limits, inspect
 from negbuild.source import find_source
 from negbuild.web import Web

@@ -43,4 +43,4 @@ class Bringer:
     async def _checked(self, candidate: Candidate, data: bytes, validators: Validators = NO_VALIDATORS) -> Arrival:
         found = await self._checkers.check(data)
         kept = b"" if isinstance(found.outcome, Skip) else data
-        return Arrival(candidate, found.outcome, kept, found.grids, validators)
+        return Arrival(candidate, found.outcome, kept, found.grids, validators, found.sketch)

@@ -16,6 +16,7 @@ from negbuild.database import Database, Layout
 from negbuild.errors import UsageError
 from negbuild.guards import Guarded, Guards
 from negbuild.likeness import Likeness
+from negbuild.looks import VERSION as SKETCHES
 from negbuild.model import (
     Candidate,
     Count,
@@ -110,16 +111,18 @@ class Catalog(Likeness, Guards, Placement, Children, Verdicts):
     def settle(
         self, batch: Sequence[Settled], pairs: Iterable[Pair], version: str, guarded: Iterable[Guarded] = ()
     ) -> None:
-        """Write tried candidates, the new images with fingerprints and pairs, and which are copies of guards."""
+        """Write tried candidates, the new images with all that is known of them, and which are copies of guards."""
         images = [settled.outcome for settled in batch if isinstance(settled.outcome, Image)]
         prints = [
             (_sha256(settled), version, settled.fingerprint.codes, settled.fingerprint.texture)
             for settled in batch
             if settled.fingerprint
         ]
+        sketches = {one.outcome.sha256: one.sketch for one in batch if isinstance(one.outcome, Image) and one.sketch}
         with self._file.transaction():
             self._file.run("INSERT INTO images VALUES (?, ?, ?, ?, ?)", map(_record, images))
             self._file.run("INSERT INTO fingerprints VALUES (?, ?, ?, ?)", prints)
+            self._write_sketches(sketches, SKETCHES)
             # REPLACE: a candidate that failed for now was tried again.
             self._file.run(f"INSERT OR REPLACE INTO candidates {_values(*_TRIED)}", map(_tried, batch))
             self._file.run(

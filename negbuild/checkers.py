@@ -32,9 +32,12 @@ _ANSWERS = 2**16  # bytes of them that are read at a time
 class Checkers:
     """Checks pictures; belongs to one event loop. Use it as an asynchronous context manager."""
 
-    def __init__(self, limits: Limits) -> None:
-        """Hold pictures to these limits."""
-        self._limits = limits
+    def __init__(self, limits: Limits, *, sketch: bool = False) -> None:
+        """Hold pictures to these limits; `sketch` all of them, or only those for which there is time.
+
+        What is not sketched is decoded again when copies are looked for.
+        """
+        self._limits, self._sketch = limits, sketch
         self._threads = ThreadPoolExecutor(_THREADS, "checker")
         self._crew = Crew(self._threads, _THREADS)
         self.do = self._crew.do
@@ -64,13 +67,14 @@ class Checkers:
             self._hand_out()
             with suppress(ChildProcessError):  # that somebody ended: a thread takes its place
                 return await done
-        return await self.do(partial(check, data, self._limits))
+        sketch = self._sketch or not (self._crew.waiting or self.employed)
+        return await self.do(partial(check, data, self._limits, sketch=sketch))
 
     def _start(self) -> None:
         self._started = []
         try:
             for _ in range(PROCESSES):
-                self._started.append(_Process(self._limits, self._hand_out))
+                self._started.append(_Process((astuple(self._limits), self._sketch), self._hand_out))
         except (OSError, NotImplementedError) as error:
             _log.debug("checking without a process: %s", error)
 
@@ -96,13 +100,13 @@ class _Process:
     be one that another thread has just opened.
     """
 
-    def __init__(self, limits: Limits, news: Callable[[], None]) -> None:
-        """Start it; `news` is called when it can take more, and when it has ended.
+    def __init__(self, manner: tuple[object, ...], news: Callable[[], None]) -> None:
+        """Start it; `manner` is the rest of `check_packed`, `news` called when it can take more, or has ended.
 
         Raises OSError where there can be none, NotImplementedError where the event loop reads no pipes (Windows).
         """
         self.ready = self.ended = False
-        self._limits, self._news = astuple(limits), news
+        self._manner, self._news = manner, news
         self._asked: deque[asyncio.Future[Checked]] = deque()
         self._unsent: deque[memoryview] = deque()
         self._heard = bytearray()
@@ -129,7 +133,7 @@ class _Process:
     def ask(self, data: bytes, done: asyncio.Future[Checked]) -> None:
         """Have a picture checked."""
         idle = not self._unsent
-        self._unsent.extend(map(memoryview, worker.call_on(data, check_packed, self._limits)))
+        self._unsent.extend(map(memoryview, worker.call_on(data, check_packed, *self._manner)))
         self._asked.append(done)
         if idle:
             self._send()

@@ -5,35 +5,39 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from negbuild.fingerprint import Grids, grids
-from negbuild.model import Image, Skip
-from negbuild.picture import Inspection, Limits, inspect
+from negbuild.looks import look
+from negbuild.model import Image, PackedSketch, Skip
+from negbuild.picture import Limits, inspect
 
-Packed = tuple[type[Image | Skip], list[Any], list[tuple[bytes, tuple[int, int]]]]
+Packed = tuple[type[Image | Skip], list[Any], list[tuple[bytes, tuple[int, int]]], PackedSketch | None]
 """Plain values: the records themselves would take five times as long from process to process."""
 
 
 class Checked(NamedTuple):
-    """What came of a picture: its record and what it is hashed from, or why it is not held."""
+    """What came of a picture: why it is not held; or its record, what it is hashed from, and its sketch if wanted."""
 
     outcome: Image | Skip
     grids: Grids | None = None
+    sketch: PackedSketch | None = None
 
 
-def check(data: bytes, limits: Limits) -> Checked:
+def check(data: bytes, limits: Limits, *, sketch: bool = False) -> Checked:
     """Check the bytes of one picture."""
     found = inspect(data, limits)
-    return Checked(found.image, grids(found.thumbnail)) if isinstance(found, Inspection) else Checked(found)
+    if isinstance(found, Skip):
+        return Checked(found)
+    return Checked(found.image, grids(found.thumbnail), look(found.thumbnail).sketch.packed() if sketch else None)
 
 
-def check_packed(data: bytes, limits: tuple[Any, ...]) -> Packed:
+def check_packed(data: bytes, limits: tuple[Any, ...], sketch: bool) -> Packed:
     """Check the bytes of one picture for another process; `limits` are the fields of `Limits`, in order."""
-    outcome, reduced = check(data, Limits(*limits))
+    outcome, reduced, sketched = check(data, Limits(*limits), sketch=sketch)
     fields = [getattr(outcome, name) for name in outcome.__slots__]
-    return type(outcome), fields, [(grid.tobytes(), grid.shape) for grid in reduced or ()]
+    return type(outcome), fields, [(grid.tobytes(), grid.shape) for grid in reduced or ()], sketched
 
 
 def unpacked(packed: Packed) -> Checked:
     """Put together what another process found."""
-    kind, fields, parts = packed
+    kind, fields, parts, sketch = packed
     read = [np.frombuffer(levels, np.uint8).reshape(shape) for levels, shape in parts]
-    return Checked(kind(*fields), Grids(*read) if read else None)
+    return Checked(kind(*fields), Grids(*read) if read else None, sketch)

@@ -2,19 +2,17 @@
 
 from collections.abc import Sequence
 
-from negbuild import alignment, fingerprint
+from negbuild import alignment
 from negbuild.catalog import Catalog
 from negbuild.held import held_look
 from negbuild.intake import current_fingerprints
-from negbuild.looks import VERSION as LOOKS
+from negbuild.looks import VERSION as SKETCHES
 from negbuild.looks import Views
 from negbuild.model import Fingerprint, Progress, no_progress
 from negbuild.protection import check_guards
 from negbuild.store import Store
 from negbuild.twins import confirmed_pairs
 from negbuild.workers import Call, Workers
-
-_VERSION = f"{fingerprint.VERSION} {LOOKS}"  # of sketches
 
 
 def confirm_copies(catalog: Catalog, store: Store, progress: Progress = no_progress) -> None:
@@ -26,7 +24,7 @@ def confirm_copies(catalog: Catalog, store: Store, progress: Progress = no_progr
     prints, before = current_fingerprints(catalog, store), catalog.confirmed(alignment.VERSION)
     new = [(key, print_) for key, print_ in prints if key not in before]
     needed = new or catalog.guard_places()
-    kept = catalog.sketches(_VERSION) if needed else {}
+    kept = catalog.sketches(SKETCHES) if needed else {}
     files = catalog.files() if needed else {}
     with Workers() as workers:
         views = Views(lambda sha256: workers.call(held_look, store, files[sha256]), kept)
@@ -49,4 +47,4 @@ def _confirm(
     for keys, pairs, refused in confirmed_pairs(known, new, views, progress, call):
         catalog.confirm(keys, pairs, refused, alignment.VERSION, afresh=afresh)
         afresh = False
-        catalog.keep_sketches(views.newly_made(), _VERSION)
+        catalog.keep_sketches(views.newly_made(), SKETCHES)

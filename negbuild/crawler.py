@@ -97,7 +97,7 @@ class Crawler:
         loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         local = self._source.read is not None
-        async with Checkers(self._order.limits) as checkers, Web(self._manners, self._hosts) as self._web:
+        async with Checkers(self._order.limits, sketch=local) as checkers, Web(self._manners, self._hosts) as self._web:
             left: Counter[str] = Counter()
             if not local and candidates is None:
                 left = await loop.run_in_executor(self._recorder, self._catalog.pending_hosts, *self.key)

@@ -7,7 +7,17 @@ from typing import NamedTuple
 from negbuild.catalog import Catalog
 from negbuild.fingerprint import VERSION, Grids, fingerprints, grids
 from negbuild.held import held_thumbnail
-from negbuild.model import NO_VALIDATORS, Candidate, Fingerprint, Image, Settled, Skip, SkipReason, Validators
+from negbuild.model import (
+    NO_VALIDATORS,
+    Candidate,
+    Fingerprint,
+    Image,
+    PackedSketch,
+    Settled,
+    Skip,
+    SkipReason,
+    Validators,
+)
 from negbuild.protection import Watch, current_guards
 from negbuild.store import Store
 from negbuild.twins import Comparer
@@ -15,13 +25,17 @@ from negbuild.twins import Comparer
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A candidate that was tried, and what came of it; a picture that passed has bytes, reduced for its fingerprint."""
+    """A candidate that was tried, and what came of it; a picture that passed has bytes, reduced for its fingerprint.
+
+    It may have a sketch already.
+    """
 
     candidate: Candidate
     outcome: Image | Skip
     data: bytes = b""
     grids: Grids | None = None
     validators: Validators = NO_VALIDATORS
+    sketch: PackedSketch | None = None
 
 
 def current_fingerprints(catalog: Catalog, store: Store) -> list[tuple[str, Fingerprint]]:
@@ -73,7 +87,8 @@ class Intake:
                 outcome: Image | Skip = image
             else:
                 outcome = _duplicate(image.sha256)
-            settled.append(Settled(arrival.candidate, query, outcome, image.sha256, print_, arrival.validators))
+            told = (image.sha256, print_, arrival.validators, arrival.sketch)
+            settled.append(Settled(arrival.candidate, query, outcome, *told))
         self._catalog.settle(settled, pairs, VERSION, guarded)
         self._store.publish(images)
         copies = {pair.newer for pair in pairs if pair.twins} | {one.sha256 for one in guarded}

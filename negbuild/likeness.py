@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 
 from negbuild.database import Database
-from negbuild.model import Drop, Fingerprint, Pair
+from negbuild.model import Drop, Fingerprint, PackedSketch, Pair
 
 _PAIR = "INTO pairs VALUES (?, ?, ?, ?, ?, ?, ?)"
 
@@ -49,17 +49,20 @@ class Likeness:
             "SELECT older, newer, distance, orientation, twins, reason, alignment FROM pairs ORDER BY older, newer",
         )
 
-    def sketches(self, version: str) -> dict[str, tuple[bytes, float, int]]:
+    def sketches(self, version: str) -> dict[str, PackedSketch]:
         """Sketches of one version, as plain values; not of every image."""
         sql = "SELECT sha256, rough, aspect, textured FROM sketches WHERE version = ?"
         return {sha256: tuple(packed) for sha256, *packed in self._file.read(lambda *row: row, sql, version)}
 
-    def keep_sketches(self, batch: Mapping[str, tuple[bytes, float, int]], version: str) -> None:
+    def keep_sketches(self, batch: Mapping[str, PackedSketch], version: str) -> None:
         """Keep sketches, as plain values, and none of another version."""
         with self._file.transaction():
             self._file.run("DELETE FROM sketches WHERE version <> ?", [(version,)])
-            rows = ((sha256, version, *packed) for sha256, packed in batch.items())
-            self._file.run("INSERT OR REPLACE INTO sketches VALUES (?, ?, ?, ?, ?)", rows)
+            self._write_sketches(batch, version)
+
+    def _write_sketches(self, batch: Mapping[str, PackedSketch], version: str) -> None:
+        rows = ((sha256, version, *packed) for sha256, packed in batch.items())
+        self._file.run("INSERT OR REPLACE INTO sketches VALUES (?, ?, ?, ?, ?)", rows)
 
     def confirmed(self, version: str) -> set[str]:
         """Images whose pairs with all that came before were looked at pixel by pixel, by that version of looking."""

@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from negbuild.fingerprint import VERSION as THUMBNAILS
+from negbuild.model import PackedSketch
 from negbuild.registration import Array
 
-VERSION = "lk-1"
-"""Changes whenever the same thumbnail would get another look."""
+VERSION = f"{THUMBNAILS} lk-1"
+"""Changes whenever the same picture would get another look, or another sketch."""
 
 SIDE = 96
 """Pixels a side; the picture is squeezed into a square, and alignments count in fractions of its sides."""
@@ -35,10 +37,6 @@ _CLIP = 2.0
 _FINE_SIGMA, _ROUGH_SIGMA = 3.0, 2.0
 _NO_WEIGHT = 1e-12  # changes no level; processors take a hundred times as long for denormal numbers
 _STEPS = 63  # int8 steps a unit of evened contrast
-
-
-PackedSketch = tuple[bytes, float, int]
-"""A sketch as plain values: its square row by row, its aspect ratio, and how many blocks have detail."""
 
 
 @dataclass(frozen=True, slots=True)

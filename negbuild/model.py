@@ -243,11 +243,15 @@ class Validators:
 NO_VALIDATORS = Validators()
 
 
+PackedSketch = tuple[bytes, float, int]
+"""A sketch (see `looks.Sketch`) as plain values: its square row by row, its aspect ratio, its blocks with detail."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A candidate that was tried: the image it brought with its fingerprint and pairs, or a skip.
+    """A candidate that was tried: a skip, or the image it brought with its fingerprint, and its sketch if there is one.
 
-    `category` is the candidate's own, made into a name; `sha256` of a duplicate names the image held already.
+    `sha256` of a duplicate names the image held already.
     """
 
     candidate: Candidate
@@ -256,6 +260,7 @@ class Settled:
     sha256: str | None = None
     fingerprint: Fingerprint | None = None
     validators: Validators = NO_VALIDATORS
+    sketch: PackedSketch | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negbuild import registration
-from negbuild.looks import ROUGH_SIDE, PackedSketch, Sketch, Views, contrast
+from negbuild.looks import ROUGH_SIDE, Sketch, Views, contrast
+from negbuild.model import PackedSketch
 from negbuild.neighbours import Near
 from negbuild.overlap import FEWEST_BLOCKS, UNDOING, turned
 

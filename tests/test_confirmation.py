@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 from negbuild import twins
 from negbuild.fingerprint import fingerprints, grids
 from negbuild.held import held_look
+from negbuild.looks import VERSION as SKETCHES
 from negbuild.looks import Look, Views, look
 from negbuild.model import Fingerprint
 from negbuild.picture import Inspection, inspect
@@ -267,12 +268,31 @@ def test_a_picture_is_prepared_once_though_threads_ask_for_it_together(
             assert all(answer is answers[0] for answer in answers)
 
 
-def test_pictures_held_are_decoded_again_only_where_a_copy_is_likely(
+def test_sketches_made_as_files_come_are_those_made_of_pictures_held(
     negbuild: Negbuild, photo: Photo, tmp_path: Path
+) -> None:
+    pictures = [photo(number, SIZE, kind) for number, kind in enumerate(("JPEG", "PNG", "WEBP", "GIF"))]
+    fill(tmp_path / "photos", {f"{number}.jpg": data for number, data in enumerate([*pictures, pictures[0]])})
+    assert negbuild("add", "photos", "--category", "dog", "--role", "known").code == 0
+    workspace = Workspace(tmp_path)
+    with workspace.reading() as catalog:
+        made_later = {
+            sha256: held_look(workspace.store, image).sketch.packed() for sha256, image in catalog.files().items()
+        }
+        assert catalog.sketches(SKETCHES) == made_later
+    assert len(made_later) == 4
+
+
+@pytest.mark.parametrize("sketched_by", ["add", "dedup"])
+def test_pictures_held_are_decoded_again_only_where_a_copy_is_likely(
+    negbuild: Negbuild, photo: Photo, tmp_path: Path, sketched_by: str
 ) -> None:
     """What is lost from the store meanwhile tells which ones are."""
     fill(tmp_path / "photos", {f"{number}.jpg": photo(number, SIZE) for number in range(60)})
     assert negbuild("add", "photos", "--category", "dog", "--role", "known").code == 0
+    if sketched_by == "dedup":
+        with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as catalog, catalog:
+            catalog.execute("DELETE FROM sketches")
     first = negbuild("dedup", "--json")
     with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as catalog:
         sketched = {sha256 for (sha256,) in catalog.execute("SELECT sha256 FROM sketches")}
