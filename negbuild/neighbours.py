@@ -44,10 +44,11 @@ _NO_HITS: Hits = np.empty((0, 4), dtype=np.int64)
 
 Compare = Callable[[Columns, Codes, Rows, int], Hits]
 
+_COMPARISONS = len(ORIENTATIONS)  # of two pictures
 _BLOCK = 256
 _STRETCH = 4096
-WORTH_COMPILING = 10_000_000_000
-"""Comparisons for which it pays to load numba, and the first time to compile: all pairs of 50,000 pictures."""
+WORTH_COMPILING = 500_000_000
+"""Comparisons for which it pays to load numba (0.8 s) and, once, to compile (4 s): all pairs of 11,000 pictures."""
 
 
 class Neighbour(NamedTuple):
@@ -62,9 +63,9 @@ class Neighbour(NamedTuple):
 class Index:
     """Fingerprints in the order they came; each new one is compared with all before it."""
 
-    def __init__(self, radius: int) -> None:
-        """Report pairs at most `radius` bits apart (0 to 192)."""
-        self._radius = _checked(radius)
+    def __init__(self, radius: int, expected: int = 0) -> None:
+        """Report pairs at most `radius` bits apart (0 to 192); so many are `expected` to come, if one can tell."""
+        self._radius, self._expected = _checked(radius), expected
         self._held = _Different()
 
     def __len__(self) -> int:
@@ -80,6 +81,8 @@ class Index:
 
     def near(self, batch: Sequence[Fingerprint]) -> Near:
         """Do the same, and return them as rows, by newer and older one."""
+        self._held.comparisons += _COMPARISONS * self._expected * len(self._held.first)
+        self._expected = 0
         return np.concatenate([_NO_HITS, *_arriving(self._held, batch, self._radius, no_progress)])
 
 
@@ -115,7 +118,7 @@ class _Different:
     def __init__(self) -> None:
         self.places = 0
         self.comparisons = 0
-        """That were made until now."""
+        """That were made until now, or are to be expected."""
         self.first = array("q")
         """The place of the first of each."""
         self._numbers: dict[bytes, int] = {}
@@ -196,7 +199,7 @@ def _compared(
 ) -> Iterator[Hits]:
     """Compare a row for each of `batch`, in threads, a block of rows at a time; hits come sorted by row and number."""
     columns = held.columns
-    held.comparisons += int((rows[:, 2] - rows[:, 1]).sum()) * len(ORIENTATIONS)
+    held.comparisons += int((rows[:, 2] - rows[:, 1]).sum()) * _COMPARISONS
     compare = _way_to_compare(held.comparisons)
 
     def block(start: int) -> Hits:
@@ -234,7 +237,7 @@ def _in_threads(block: Callable[[int], Hits], starts: Sequence[int]) -> Iterator
 
 
 def _way_to_compare(comparisons: int) -> Compare:
-    """Choose by the work alone, until now and at hand: both ways give the same hits."""
+    """Choose by the work alone, until now, at hand and expected: both ways give the same hits."""
     if comparisons < WORTH_COMPILING:
         return compare
     try:

@@ -95,7 +95,7 @@ def confirmed_pairs(
     What is given are twins, and what looks alike: at most `GROUP_RADIUS` bits apart. `views` are asked from
     several threads, and so is `call`, by which pictures are compared.
     """
-    index, looker = Index(JOIN_RADIUS), _Looker([*known, *new], views, call)
+    index, looker = Index(JOIN_RADIUS, len(new)), _Looker([*known, *new], views, call)
     index.hold(_prints(known))
     done = 0
     for batch, near, pairs in looker.look((batch, index.near(_prints(batch))) for batch in _batches(new)):

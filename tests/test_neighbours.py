@@ -131,7 +131,7 @@ def test_numba_compares_where_it_is_chosen(way: str) -> None:
 
 
 def test_much_work_in_small_batches_is_worth_compiling_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "WORTH_COMPILING", 8 * 105)  # all pairs of 15
+    monkeypatch.setattr(neighbours, "WORTH_COMPILING", 8 * 105)  # all pairs of 15, or 7 with 15
     asked: list[int] = []
 
     def compare(columns: Columns, codes: Codes, rows: Rows, radius: int) -> Hits:
@@ -145,6 +145,10 @@ def test_much_work_in_small_batches_is_worth_compiling_too(monkeypatch: pytest.M
         index.add(family[start : start + 5])
         worth.append(len(asked))
     assert worth == [0, 0, 1, 2]
+    expecting = Index(60, expected=6)
+    expecting.hold(family[:15])
+    expecting.add(family[15:17])
+    assert len(asked) == 3
 
 
 @pytest.mark.parametrize("radius", [0, 16, TWO_WORDS - 1, TWO_WORDS, TWO_WORDS + 1, 48, 60, 80, 192])
