@@ -109,12 +109,12 @@ def check_guards(
     if not guards:
         return
     numbered = {f"guard {guard.number}": guard for guard in guards}
-    reading = Lock()  # the catalog is used by one thread at a time
+    using = Lock()  # the catalog is used by one thread at a time
 
     def look_of(key: str) -> Look:
         if key not in numbered:
             return views.look(key)
-        with reading:
+        with using:
             thumbnail = catalog.guard_thumbnail(numbered[key].number)
         return look(_thumbnail(thumbnail))
 
@@ -126,7 +126,8 @@ def check_guards(
         for batch, pairs in confirmed_against(fresh, images, both, progress, call):
             near = [Guarded(pair.newer, numbered[pair.older].number, pair.distance, pair.reason) for pair in pairs]
             same = _same_bytes(batch, bytes_of)
-            catalog.check_guards([sha256 for sha256, _ in batch], [*near, *same], (above, last), _VERSION)
+            with using:  # other pictures are looked at meanwhile
+                catalog.check_guards([sha256 for sha256, _ in batch], [*near, *same], (above, last), _VERSION)
 
 
 def _unchecked(prints: _Prints, checks: dict[str, int], last: int) -> Iterator[tuple[int, _Prints]]:

@@ -4,7 +4,7 @@ A matrix product tries some sixty rough alignments (crops, borders, turns by a f
 one picture. The few that resemble it in one of them are aligned more finely, and have to fit then.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +27,7 @@ TIGHT_DISTANCE = 8
 _SAME_CORRELATION = 0.9
 _ROUGH_MARGIN = 0.06  # by which the rough correlation may be better the other way round
 _STEPS, _BATCH = 8, 8
+_MANY = 4096  # sketches in one matrix product, of 10 kB each
 _PLAIN = -1
 
 
@@ -107,14 +108,19 @@ def sift(sketches: Sketches, near: Near) -> tuple[NDArray[np.intp], Roughs]:
     aligned = detailed(sketches, near)
     plain = np.flatnonzero(~aligned & (near[:, 2] <= TIGHT_DISTANCE))
     found = [(plain, np.full(len(plain), _PLAIN, dtype=_ROUGH))]
-    places = np.flatnonzero(aligned)
-    places = places[np.argsort(near[places, 1], kind="stable")]
-    for some in np.split(places, np.flatnonzero(np.diff(near[places, 1])) + 1) if places.size else ():
+    for some in _with_one_newer(near, np.flatnonzero(aligned)):
         rough = _roughly(sketches, near[some])
         likely = rough["alike"] > ROUGH_CORRELATION - _ROUGH_MARGIN
         found.append((some[likely], rough[likely]))
     likely_places, roughs = map(np.concatenate, zip(*found, strict=True))
     return likely_places, roughs
+
+
+def _with_one_newer(near: Near, places: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+    """Share out pairs by their newer picture, so many at most."""
+    places = places[np.argsort(near[places, 1], kind="stable")]
+    for some in np.split(places, np.flatnonzero(np.diff(near[places, 1])) + 1):
+        yield from (some[start : start + _MANY] for start in range(0, len(some), _MANY))
 
 
 def _roughly(sketches: Sketches, near: Near) -> Roughs:

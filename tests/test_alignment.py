@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageEnhance, ImageFilter
 
+from negbuild import sketches
 from negbuild.alignment import Affine, Look, Reason, Suspects, Verdict, compare, confirm, look
 from negbuild.fingerprint import ORIENTATIONS, fingerprints, grids
 from negbuild.looks import fine
@@ -366,6 +367,15 @@ def test_where_fingerprints_are_far_apart_sketches_have_to_fit_well(share: float
     assert places.tolist() == list(range(len(distances)))
     leads = probe(columns([older, newer]), near, roughs)
     assert [lead is not None for lead in leads] == [distance <= as_far_as for distance in distances]
+
+
+def test_many_that_may_be_copies_of_one_picture_are_tried_by_and_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = [seen(jpeg(photograph(name)))[0] for name in PHOTOGRAPHS]
+    pairs = [Suspects(older, newer, 40, 0) for older in looks for newer in looks[:2]]
+    at_once = confirm(pairs)
+    assert sum(verdict.confirmed for verdict in at_once) == 2
+    monkeypatch.setattr(sketches, "_MANY", 2)
+    assert confirm(pairs) == at_once
 
 
 # --- little detail
