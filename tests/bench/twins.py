@@ -313,10 +313,13 @@ def _added(folder: Path, root: str) -> None:
         cpu = after.children_user + after.children_system - before.children_user - before.children_system
         print(f"  {command[0]:8} {cpu:6.1f} s CPU, {wall:6.1f} s: {said.splitlines()[0]}", flush=True)
         total_cpu, total_wall = total_cpu + cpu, total_wall + wall
+    began = time.perf_counter()
     found = json.loads(_negbuild(("dedup", "--json"), root))
+    again = time.perf_counter() - began
     looked_at = sum(found["distances"].values()) + sum(found["others"].values())
     counts = f"{found['images']:,} pictures, {looked_at:,} candidates, {len(found['dropped']):,} copies"
-    print(f"  together {total_cpu:6.1f} s CPU, {total_wall:6.1f} s: {counts}", flush=True)
+    print(f"  together {total_cpu:6.1f} s CPU, {total_wall:6.1f} s: {counts}")
+    print(f"  dedup again, with nothing new: {again:.1f} s", flush=True)
 
 
 def _made(folder: Path, number: int) -> Path:
