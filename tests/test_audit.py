@@ -141,3 +141,15 @@ def test_a_picture_that_changes_meanwhile_is_told(dataset: dict[str, bytes], tmp
     sha256 = next(sha256 for sha256, names in album.names.items() if name in names)
     with pytest.raises(NegbuildError, match=rf"^{name}: has changed while it was looked at; run the command again$"):
         album.look_of(sha256)
+
+
+def test_a_pair_is_named_once_though_one_of_it_has_equals(tmp_path: Path, photo: Photo, negbuild: Negbuild) -> None:
+    with Image.open(io.BytesIO(photo(1, (320, 240)))) as image:
+        image.save(tmp_path / "a.jpg", quality=85)
+        image.resize((200, 150)).save(tmp_path / "b.jpg", quality=60)
+        image.save(tmp_path / "c.jpg", quality=85, comment=b"the same pixels, and other bytes")
+    found = negbuild("dedup", str(tmp_path), "--json").json["twins"]
+    assert sorted(tuple(sorted((pair["one"], pair["other"]))) for pair in found) == [
+        ("a.jpg", "b.jpg"),
+        ("a.jpg", "c.jpg"),
+    ]

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
@@ -84,6 +84,7 @@ def _counts(names: Sequence[str]) -> dict[Split, int]:
     return {split: counts[split] for split in Split if counts[split]}
 
 
+@cache  # asked for each pair of a file
 def _split(name: str) -> Split | None:
     """Split that a file belongs to, told by the outermost folder."""
     parts = PurePosixPath(name).parts
@@ -97,9 +98,11 @@ def _twins(album: Album, pairs: Sequence[Pair], *, has_splits: bool) -> Iterator
         names.setdefault(alike[sha256], []).extend(same)
     for same in names.values():
         yield from _named(same, same, 0, ORIENTATIONS[0], has_splits=has_splits)
+    told = set[tuple[str, str]]()
     for pair in pairs:
         older, newer = alike[pair.older], alike[pair.newer]
-        if pair.twins and older != newer:
+        if pair.twins and older != newer and {(older, newer), (newer, older)}.isdisjoint(told):
+            told.add((older, newer))
             orientation = ORIENTATIONS[pair.orientation]
             yield from _named(names[older], names[newer], pair.distance, orientation, has_splits=has_splits)
 
