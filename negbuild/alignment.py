@@ -116,8 +116,9 @@ def follow(suspects: Sequence[Suspects], leads: Sequence[Lead]) -> list[Verdict]
             left[place] = lead.alignment
         else:
             verdicts[place] = same
-    for start in range(0, len(left), _BATCH):
-        batch = list(left)[start : start + _BATCH]
+    places = list(left)
+    for start in range(0, len(places), _BATCH):
+        batch = places[start : start + _BATCH]
         some = [suspects[place] for place in batch]
         for place, verdict in zip(batch, _tried(some, np.stack([left[place] for place in batch])), strict=True):
             # Detail may lie where the other picture has none, or on the very edge.

@@ -37,12 +37,12 @@ Sketches = NDArray[np.void]
 _SKETCH = np.dtype([("rough", np.int8, (ROUGH_SIDE, ROUGH_SIDE)), ("aspect", np.float64), ("textured", np.int64)])
 
 Roughs = NDArray[np.void]
-"""Shape (n,): of each pair the best rough alignment, `way`, its `number` and how much the sketches are `alike` in it.
+"""Shape (n,): of each pair the best rough `alignment`, its `number`, and how much the sketches are `alike` in it.
 
 Number 0 is as they are. Pairs with too little detail to align have the number -1.
 """
 
-_ROUGH = np.dtype([("number", np.int64), ("way", np.float64, (2, 3)), ("alike", np.float32)])
+_ROUGH = np.dtype([("number", np.int64), ("alignment", np.float64, (2, 3)), ("alike", np.float32)])
 
 
 class Sketchbook:
@@ -130,7 +130,7 @@ def _roughly(sketches: Sketches, near: Near) -> Roughs:
     templates = turned(sketches["rough"][near[:, 0]], near[:, 3])
     rough = np.empty(len(near), dtype=_ROUGH)
     rough["number"], rough["alike"] = registration.choose(shown, templates.reshape(len(near), -1).astype(np.float32))
-    rough["way"] = shown.alignments[rough["number"]]
+    rough["alignment"] = shown.alignments[rough["number"]]
     return rough
 
 
@@ -155,7 +155,7 @@ def _lead(sketches: Sketches, pair: Near, rough: np.void) -> Lead | None:
     if exchanged:
         rough = _roughly(sketches, _exchanged(pair, np.array([True])))[0]
     as_is = bool(rough["number"] == 0 and rough["alike"] > _SAME_CORRELATION)
-    return Lead(rough["way"], as_is, exchanged) if rough["alike"] > ROUGH_CORRELATION else None
+    return Lead(rough["alignment"], as_is, exchanged) if rough["alike"] > ROUGH_CORRELATION else None
 
 
 def _exchanged(near: Near, exchanged: NDArray[np.bool_]) -> Near:

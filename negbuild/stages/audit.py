@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import lru_cache, partial
 from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
@@ -84,7 +84,7 @@ def _counts(names: Sequence[str]) -> dict[Split, int]:
     return {split: counts[split] for split in Split if counts[split]}
 
 
-@cache  # asked for each pair of a file
+@lru_cache(maxsize=2**16)  # asked for each pair of a file
 def _split(name: str) -> Split | None:
     """Split that a file belongs to, told by the outermost folder."""
     parts = PurePosixPath(name).parts

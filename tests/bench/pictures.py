@@ -27,7 +27,7 @@ from negbuild.fingerprint import fingerprints, grids
 from negbuild.picture import Inspection, inspect
 from negbuild.twins import Comparer
 
-_PHOTOGRAPHS = (
+PHOTOGRAPHS = (
     "astronaut.png",
     "brick.png",
     "camera.png",
@@ -173,7 +173,7 @@ def _photographs() -> list[Image.Image]:
     assert package is not None
     assert package.origin is not None
     folder = Path(package.origin).parent / "data"
-    return [Image.open(folder / name).convert("RGB") for name in _PHOTOGRAPHS]
+    return [Image.open(folder / name).convert("RGB") for name in PHOTOGRAPHS]
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ import faiss
 import imagehash
 import numpy as np
 from numpy.typing import NDArray
-from pictures import make, overlaid
+from pictures import PHOTOGRAPHS, make, overlaid
 from PIL import Image, ImageDraw, ImageEnhance
 
 from negbuild.alignment import JOIN_RADIUS, Look, Suspects, compare, confirm, look
@@ -42,22 +42,6 @@ from negbuild.picture import DEFAULT_LIMITS, Inspection, inspect
 from negbuild.twins import PLAIN_TEXTURE
 from negbuild.workers import PROCESSES
 
-_PHOTOGRAPHS = (
-    "astronaut.png",
-    "brick.png",
-    "camera.png",
-    "chelsea.png",
-    "coffee.png",
-    "coins.png",
-    "grass.png",
-    "gravel.png",
-    "hubble_deep_field.jpg",
-    "ihc.png",
-    "moon.png",
-    "motorcycle_left.png",
-    "retina.jpg",
-    "rocket.jpg",
-)
 _FOR_RECALL, _FOR_FALSE = 12, 150  # crops of each photograph
 _LONGEST = 640
 _PEERS = ("imagededup", "image_dedup_ai")
@@ -118,7 +102,7 @@ def _crops(number: int, smallest: float, largest: float) -> Iterator[tuple[str, 
     package = importlib.util.find_spec("skimage")
     assert package is not None
     assert package.origin is not None
-    for name in _PHOTOGRAPHS:
+    for name in PHOTOGRAPHS:
         image = Image.open(Path(package.origin).parent / "data" / name).convert("RGB")
         random = np.random.default_rng([number, len(name), image.width])
         for _ in range(number):
