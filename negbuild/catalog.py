@@ -3,6 +3,7 @@
 Every method is one transaction: a kill at any moment leaves the catalog before or after it, never between.
 """
 
+import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
@@ -56,6 +57,11 @@ _UNIQUE = (
     "AND c.sha256 NOT IN (SELECT newer FROM pairs WHERE twins "
     "AND older NOT IN (SELECT sha256 FROM last WHERE verdict = 'duplicate')) "
     "AND c.sha256 NOT IN (SELECT sha256 FROM guarded)"
+)
+_SEEN = "SELECT sha256 FROM candidates WHERE sha256 IS NOT NULL GROUP BY sha256 HAVING count(*) >= ?"
+_SIGHTINGS = (
+    "SELECT sha256, source, url, page, author, author_url FROM candidates "
+    "WHERE sha256 IS NOT NULL AND {which} ORDER BY id"
 )
 _DONE = "DELETE FROM pending WHERE source = ? AND source_id = ? AND category = ?"
 _origin = attrgetter(*_ORIGIN)
@@ -196,12 +202,15 @@ class Catalog(Likeness, Guards, Placement, Children, Verdicts):
             "GROUP BY name, source, reason ORDER BY role, name, source, reason",
         )
 
-    def images(self, unseen: Collection[str] = (), seen: Collection[str] = ()) -> dict[str, Held]:
+    def images(
+        self, unseen: Collection[str] = (), seen: Collection[str] = (), *, among: Collection[str] | None = None
+    ) -> dict[str, Held]:
         """All images by SHA-256, in the order they came, as if `unseen` categories were that, and `seen` ones unknown.
 
         One that several categories brought counts for the strictest: known before unseen before unknown. One that a
-        person moved counts for the category it was moved to.
+        person moved counts for the category it was moved to. Only those `among` some are read, if these are given.
         """
+        some = "" if among is None else "WHERE i.sha256 IN (SELECT value FROM json_each(?)) "
         rows = self._file.read(
             lambda sha256, kind, width, height, size, category, role, query, *origin: Held(
                 Image(sha256, kind, width, height, size),
@@ -212,7 +221,8 @@ class Catalog(Likeness, Guards, Placement, Children, Verdicts):
             ),
             f"SELECT i.sha256, i.format, i.width, i.height, i.size, c.category, role, query, "  # noqa: S608  names of fields
             f"{', '.join('c.' + name for name in _ORIGIN)} FROM images i "
-            "JOIN candidates c USING (sha256) JOIN categories ON c.category = name ORDER BY i.rowid, c.id",
+            f"JOIN candidates c USING (sha256) JOIN categories ON c.category = name {some}ORDER BY i.rowid, c.id",
+            *([] if among is None else [json.dumps(sorted(among))]),
         )
         held: dict[str, Held] = {}
         for one in rows:
@@ -233,26 +243,28 @@ class Catalog(Likeness, Guards, Placement, Children, Verdicts):
     def disputed(self) -> set[str]:
         """Images that were brought for more than one known category."""
         sql = (
-            "SELECT sha256 FROM candidates JOIN categories ON category = name "
-            "WHERE role = 'known' AND sha256 IS NOT NULL GROUP BY sha256 HAVING count(DISTINCT name) > 1"
+            f"SELECT sha256 FROM candidates WHERE sha256 IN ({_SEEN}) "  # noqa: S608  a constant
+            "AND category IN (SELECT name FROM categories WHERE role = 'known') "
+            "GROUP BY sha256 HAVING count(DISTINCT category) > 1"
         )
-        return set(self._file.read(str, sql))
+        return set(self._file.read(str, sql, 2))
 
     def origins(self) -> list[tuple[str, str]]:
-        """Each image with each place it came from: the page, or the address where there is no page."""
+        """Places that several images came from, each with one of these: the page, or the address if there is none."""
         return self._file.read(
             lambda sha256, place: (sha256, place),
-            "SELECT DISTINCT sha256, CASE page WHEN '' THEN url ELSE page END AS place "
-            "FROM candidates WHERE sha256 IS NOT NULL ORDER BY sha256, place",
+            "WITH origins AS (SELECT sha256, CASE page WHEN '' THEN url ELSE page END AS place FROM candidates "
+            "WHERE sha256 IS NOT NULL) SELECT DISTINCT sha256, place FROM origins WHERE place IN "
+            "(SELECT place FROM origins GROUP BY place HAVING min(sha256) < max(sha256)) ORDER BY sha256, place",
         )
 
-    def sightings(self, times: int = 1) -> list[Sighting]:
+    def sightings(self, times: int) -> list[Sighting]:
         """Every place that an image was seen at, in the order they were tried; of those seen so many times or more."""
-        sql = (
-            "SELECT sha256, source, url, page, author, author_url FROM candidates WHERE sha256 IS NOT NULL AND (?1 < 2 "
-            "OR sha256 IN (SELECT sha256 FROM candidates GROUP BY sha256 HAVING count(*) >= ?1)) ORDER BY id"
-        )
-        return self._file.read(Sighting, sql, times)
+        return self._file.read(Sighting, _SIGHTINGS.format(which=f"sha256 IN ({_SEEN})"), times)
+
+    def signed_sightings(self) -> list[Sighting]:
+        """Every place that an image was seen at and that names its author, in the order they were tried."""
+        return self._file.read(Sighting, _SIGHTINGS.format(which="author || author_url <> ''"))
 
 
 def _sha256(settled: Settled) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import RLock
 from typing import TypeVar
 
 from negbuild.errors import CatalogError, StorageFull, WorkspaceBusy
@@ -50,7 +51,7 @@ def writer_lock(path: Path) -> Iterator[None]:
 
 
 class Database:
-    """One file; may be handed from thread to thread, but used by one at a time."""
+    """One file; several threads may use it: what one reads waits for the transaction of another."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
         """Open the file at `path`, made if it is not there, and bring its tables up to date.
@@ -58,6 +59,7 @@ class Database:
         Raises CatalogError where it is damaged, not negbuild's, or written by a newer negbuild.
         """
         self._path = path
+        self._turn = RLock()
         with _explained(path):
             self._connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
             try:
@@ -97,7 +99,7 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make everything inside one transaction, which other processes wait for."""
-        with _explained(self._path):
+        with self._turn, _explained(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -109,7 +111,7 @@ class Database:
 
     def read(self, make: Callable[..., Row], sql: str, *values: object) -> list[Row]:
         """Read rows, each made into a value; one that cannot be is damage."""
-        with _explained(self._path):
+        with self._turn, _explained(self._path):
             return [make(*row) for row in self._connection.execute(sql, values)]
 
     def value(self, sql: str, *values: object) -> int:

@@ -19,11 +19,10 @@ class Likeness:
         self.close = file.close
 
     def fingerprints(self, version: str) -> list[tuple[str, Fingerprint]]:
-        """Fingerprints of one version, in the order the images came."""
+        """Fingerprints of one version, in the order the images came, which is the order they were written in."""
         return self._file.read(
             lambda sha256, codes, texture: (sha256, Fingerprint(codes, texture)),
-            "SELECT sha256, codes, texture FROM images JOIN fingerprints USING (sha256) WHERE version = ? "
-            "ORDER BY images.rowid",
+            "SELECT sha256, codes, texture FROM fingerprints WHERE version = ? ORDER BY rowid",
             version,
         )
 

@@ -10,7 +10,7 @@ from negbuild.fingerprint import VERSION
 from negbuild.model import Held, Progress, Role, Split, no_progress
 from negbuild.omissions import omissions
 from negbuild.plan import Item, Move, Omission, Plan, Wanted, plan_split
-from negbuild.provenance import bursts, placeholders
+from negbuild.provenance import FEWEST_ADDRESSES, bursts, placeholders
 from negbuild.shares import Shares
 from negbuild.source import Gives, find_source
 from negbuild.store import Store
@@ -56,18 +56,22 @@ class FoldPlans:
     moves: list[Move]
 
 
-def group_images(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, str]:
-    """Group of each image: look-alikes closed over, pictures of one origin, and bursts of one author.
+def group_images(catalog: Catalog, held: Iterable[str]) -> dict[str, str]:
+    """Group of each image, closed over all ties."""
+    return close_groups(held, ties(catalog))
+
+
+def ties(catalog: Catalog) -> list[tuple[str, str]]:
+    """Pairs of images that belong together: look-alikes, pictures of one origin, and bursts of one author.
 
     A placeholder ties nothing together: the pictures it stands for have nothing in common.
     """
-    sightings = catalog.sightings()
-    stand_ins = placeholders(sightings)
-    alike = [(pair.older, pair.newer) for pair in catalog.pairs()]
-    if any(one.creator for one in sightings):
-        alike += bursts(sightings, dict(catalog.fingerprints(VERSION)))
-    alike += shared(origin for origin in catalog.origins() if origin[0] not in stand_ins)
-    return close_groups(held, (edge for edge in alike if stand_ins.keys().isdisjoint(edge)))
+    stand_ins = placeholders(catalog.sightings(FEWEST_ADDRESSES))
+    tied = [(pair.older, pair.newer) for pair in catalog.pairs()]
+    if signed := catalog.signed_sightings():
+        tied += bursts(signed, dict(catalog.fingerprints(VERSION)))
+    tied += shared(origin for origin in catalog.origins() if origin[0] not in stand_ins)
+    return [tie for tie in tied if stand_ins.keys().isdisjoint(tie)]
 
 
 def plan_workspace(

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
-from threading import Lock
 
 from PIL import Image as Pillow
 
@@ -109,14 +108,11 @@ def check_guards(
     if not guards:
         return
     numbered = {f"guard {guard.number}": guard for guard in guards}
-    using = Lock()  # the catalog is used by one thread at a time
 
     def look_of(key: str) -> Look:
         if key not in numbered:
             return views.look(key)
-        with using:
-            thumbnail = catalog.guard_thumbnail(numbered[key].number)
-        return look(_thumbnail(thumbnail))
+        return look(_thumbnail(catalog.guard_thumbnail(numbered[key].number)))
 
     both = Views(look_of, views.sketches)
     last = guards[-1].number
@@ -126,8 +122,7 @@ def check_guards(
         for batch, pairs in confirmed_against(fresh, images, both, progress, call):
             near = [Guarded(pair.newer, numbered[pair.older].number, pair.distance, pair.reason) for pair in pairs]
             same = _same_bytes(batch, bytes_of)
-            with using:  # other pictures are looked at meanwhile
-                catalog.check_guards([sha256 for sha256, _ in batch], [*near, *same], (above, last), _VERSION)
+            catalog.check_guards([sha256 for sha256, _ in batch], [*near, *same], (above, last), _VERSION)
 
 
 def _unchecked(prints: _Prints, checks: dict[str, int], last: int) -> Iterator[tuple[int, _Prints]]:

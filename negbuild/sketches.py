@@ -42,6 +42,8 @@ Roughs = NDArray[np.void]
 Number 0 is as they are. Pairs with too little detail to align have the number -1.
 """
 
+_BLANK: PackedSketch = bytes(ROUGH_SIDE * ROUGH_SIDE), 1.0, 0
+
 _ROUGH = np.dtype([("number", np.int64), ("alignment", np.float64, (2, 3)), ("alike", np.float32)])
 
 
@@ -51,9 +53,9 @@ class Sketchbook:
     def __init__(self, keys: Sequence[str], views: Views) -> None:
         """Hold those that are known; places of neighbours are those in `keys`."""
         self._keys, self._views = keys, views
-        self._sketches: Sketches = np.zeros(len(keys), dtype=_SKETCH)
-        self._held = np.array([key in views.sketches for key in keys], dtype=np.bool_)
-        self._hold(np.flatnonzero(self._held))
+        known = [views.sketches.get(key, _BLANK) for key in keys]
+        self._sketches = _columns(known)
+        self._held = np.array([sketch is not _BLANK for sketch in known], dtype=np.bool_)
 
     def of(self, near: Near) -> Sketches:
         """Give the sketches of all pictures; those of some neighbours are there, and any asked for before."""

@@ -95,6 +95,8 @@ def confirmed_pairs(
     What is given are twins, and what looks alike: at most `GROUP_RADIUS` bits apart. `views` are asked from
     several threads, and so is `call`, by which pictures are compared.
     """
+    if not new:  # then there is no need to lay out what is known
+        return
     index, looker = Index(JOIN_RADIUS, len(new)), _Looker([*known, *new], views, call)
     index.hold(_prints(known))
     done = 0

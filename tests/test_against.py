@@ -7,19 +7,12 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
-from threading import Lock
-from time import sleep
 from typing import Any
 
 import pytest
 from PIL import Image, ImageOps
 
-from negbuild import twins
-from negbuild.catalog import Catalog
-from negbuild.confirmation import confirm_copies
 from negbuild.fingerprint import VERSION
-from negbuild.protection import keep_out
-from negbuild.workspace import Workspace
 
 Negbuild = Callable[..., Any]
 Photo = Callable[..., bytes]
@@ -229,33 +222,3 @@ def test_what_cannot_be_kept_out_is_an_error_with_a_next_step(
     done = negbuild("dedup", *arguments)
     assert (done.code, done.out, done.err) == (2, "", message)
     assert execute(project, "SELECT count(*) FROM guards") == [(0,)]
-
-
-def test_one_thread_at_a_time_uses_the_catalog(
-    tmp_path: Path, photo: Photo, negbuild: Negbuild, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Guards are looked at in threads while what was seen is written."""
-    monkeypatch.setattr(twins, "_BATCH", 1)
-    fill(tmp_path / "hotdog", {f"{seed}.jpg": photo(seed, SIZE) for seed in range(20)})
-    fill(tmp_path / "testset", {f"{seed}.jpg": mirrored(photo(seed, SIZE)) for seed in range(20)})
-    assert negbuild("add", "hotdog", "--category", "hotdog", "--role", "known").code == 0
-    workspace, using, together = Workspace(tmp_path), Lock(), []
-    read, write = Catalog.guard_thumbnail, Catalog.check_guards
-
-    def alone(do: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
-        together.append(not using.acquire(blocking=False))
-        sleep(0.01)
-        try:
-            return do(*arguments)
-        finally:
-            if not together[-1]:
-                using.release()
-
-    monkeypatch.setattr(Catalog, "guard_thumbnail", lambda *arguments: alone(read, *arguments))
-    monkeypatch.setattr(Catalog, "check_guards", lambda *arguments: alone(write, *arguments))
-    with workspace.writing() as catalog:
-        keep_out(catalog, tmp_path / "testset")
-        confirm_copies(catalog, workspace.store)
-        assert len(catalog.guarded()) == 20
-    assert len(together) >= 40
-    assert not any(together)

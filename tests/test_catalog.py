@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -291,6 +291,20 @@ def test_a_reader_sees_what_was_committed_and_nothing_else(work: Path) -> None:
         other.execute("ROLLBACK")
 
 
+def test_a_thread_that_reads_waits_for_the_transaction_of_another(catalog: Catalog) -> None:
+    with ThreadPoolExecutor(1) as thread:
+        counting: list[Future[int]] = []
+
+        def pairs_in_the_making() -> Iterator[Pair]:
+            counting.append(thread.submit(catalog.image_count))
+            with pytest.raises(TimeoutError):
+                counting[0].result(timeout=0.2)
+            yield from ()
+
+        catalog.settle([held(1)], pairs_in_the_making(), "v")
+        assert counting[0].result(timeout=10) == 1
+
+
 @pytest.mark.parametrize("lock", ["IMMEDIATE", "EXCLUSIVE"])
 def test_another_program_that_writes_is_waited_for(work: Path, lock: str) -> None:
     with sql(work / "catalog.sqlite") as other, ThreadPoolExecutor(1) as thread:
@@ -401,6 +415,14 @@ def test_a_picture_of_several_categories_counts_for_the_strictest(
     assert (one.category, one.role, one.origin.category) == (counts_for, catalog.categories()[counts_for], counts_for)
 
 
+def test_some_pictures_are_read_without_the_others(catalog: Catalog) -> None:
+    catalog.settle([held(3, "hotdog"), held(1), held(2), again(9, of=2, category="hotdog")], [], "v")
+    everything = catalog.images()
+    some = catalog.images(among={image(2).sha256, image(3).sha256, image(7).sha256})
+    assert list(some.items()) == [(sha256, everything[sha256]) for sha256 in (image(3).sha256, image(2).sha256)]
+    assert catalog.images(among=()) == {}
+
+
 def test_a_category_that_will_be_unseen_counts_as_such_before_it_is(catalog: Catalog) -> None:
     catalog.settle([held(1, "dog"), held(2, "hotdog"), again(9, of=2), held(3, "cat")], [], "v")
     found = catalog.images(unseen=["dog"])
@@ -434,13 +456,19 @@ def test_a_candidate_is_remembered_for_its_category_before_another(catalog: Cata
     assert catalog.earlier(same_file) == Earlier(False, None, image(1).sha256, NO_VALIDATORS)
 
 
-def test_origins_are_pages_or_else_addresses(catalog: Catalog) -> None:
-    catalog.settle([held(1, page="https://x.example/page"), held(2), again(3, of=2)], [], "v")
-    assert catalog.origins() == [
-        (image(1).sha256, "https://x.example/page"),
-        (image(2).sha256, "https://x.example/2"),
-        (image(2).sha256, "https://x.example/3"),
-    ]
+def test_origins_are_pages_or_else_addresses_that_several_images_came_from(catalog: Catalog) -> None:
+    page = "https://x.example/page"
+    same_address = replace(candidate(5, source="another"), url=candidate(4).url)
+    batch = [held(1, page=page), held(2), again(3, of=2), held(4), held(6, page=page)]
+    catalog.settle([*batch, Settled(same_address, "q", image(5))], [], "v")
+    assert sorted(catalog.origins()) == sorted(
+        [
+            (image(1).sha256, page),
+            (image(6).sha256, page),
+            (image(4).sha256, "https://x.example/4"),
+            (image(5).sha256, "https://x.example/4"),
+        ]
+    )
 
 
 def test_fingerprints_come_back_in_the_order_of_the_pictures_and_by_version(catalog: Catalog) -> None:
@@ -459,10 +487,21 @@ def test_fingerprints_come_back_in_the_order_of_the_pictures_and_by_version(cata
 def test_sightings_are_told_of_images_that_were_seen_often(catalog: Catalog) -> None:
     seen = [held(0), held(1), *(again(number, 1) for number in range(2, 6))]
     catalog.settle([*seen, skip(6, SkipReason.TOO_SMALL)], [], "v1")
-    assert [one.sha256 for one in catalog.sightings()] == [image(of).sha256 for of in (0, 1, 1, 1, 1, 1)]
+    assert [one.sha256 for one in catalog.sightings(1)] == [image(of).sha256 for of in (0, 1, 1, 1, 1, 1)]
     assert [one.url for one in catalog.sightings(5)] == [candidate(number).url for number in range(1, 6)]
     assert catalog.sightings(6) == []
+    assert catalog.signed_sightings() == []
     assert catalog.files() == {image(number).sha256: image(number) for number in (0, 1)}
+
+
+def test_signed_sightings_are_those_that_name_an_author(catalog: Catalog) -> None:
+    by_name, by_page = replace(candidate(1), author="Ann"), replace(candidate(2), author_url="https://x.example/bob")
+    batch = [Settled(by_name, "q", image(1)), held(3), Settled(by_page, "q", image(2))]
+    catalog.settle([*batch, Settled(replace(by_name, source_id="lost"), "q", Skip(SkipReason.TIMEOUT))], [], "v")
+    assert [(one.sha256, one.creator) for one in catalog.signed_sightings()] == [
+        (image(1).sha256, "Ann"),
+        (image(2).sha256, "https://x.example/bob"),
+    ]
 
 
 def test_sketches_of_another_version_are_forgotten(catalog: Catalog) -> None:

@@ -12,10 +12,10 @@ from negbuild.fingerprint import VERSION
 from negbuild.keepers import choose_keepers
 from negbuild.model import Drop, Held, Progress, no_progress
 from negbuild.omissions import conflicts, disputed, unwanted
-from negbuild.planner import group_images
+from negbuild.planner import ties
 from negbuild.protection import keep_out, let_in
 from negbuild.provenance import FEWEST_ADDRESSES, placeholders
-from negbuild.twins import PLAIN_TEXTURE
+from negbuild.twins import PLAIN_TEXTURE, close_groups
 from negbuild.workspace import IMAGES, Workspace
 
 
@@ -120,15 +120,16 @@ def dedup(workspace: Workspace, against: Sequence[Path] = (), *, progress: Progr
     with workspace.writing() as catalog:
         unreadable = sum([keep_out(catalog, path, progress) for path in against])
         confirm_copies(catalog, workspace.store, progress)
-        held, pairs = catalog.images(), catalog.pairs()
-        dropped = choose_keepers(held, pairs, unwanted(catalog))
+        pairs, barred = catalog.pairs(), unwanted(catalog)
+        concerned = {sha256 for pair in pairs for sha256 in (pair.older, pair.newer)}
+        held = catalog.images(among=concerned.union(barred, catalog.disputed()))  # a few of very many, as a rule
+        dropped = choose_keepers(held, pairs, barred)
         catalog.replace_drops(dropped)
-        sizes = Counter(group_images(catalog, held).values())
         twins = [pair for pair in pairs if pair.twins]
         return DedupResult(
-            images=len(held),
+            images=catalog.image_count(),
             twins=len(twins),
-            groups=sum(size > 1 for size in sizes.values()),
+            groups=_groups(ties(catalog)),
             conflicts=len(conflicts(catalog, held)) + len(disputed(catalog, held)),
             plain=catalog.plain_count(VERSION, PLAIN_TEXTURE),
             dropped=dropped,
@@ -144,6 +145,11 @@ def dedup(workspace: Workspace, against: Sequence[Path] = (), *, progress: Progr
                 for sha256, number in placeholders(catalog.sightings(FEWEST_ADDRESSES)).items()
             ],
         )
+
+
+def _groups(tied: Sequence[tuple[str, str]]) -> int:
+    """Count the groups of two or more."""
+    return len(set(close_groups((sha256 for tie in tied for sha256 in tie), tied).values()))
 
 
 def _kept_out(catalog: Catalog, held: Mapping[str, Held]) -> list[KeptOut]:
