@@ -10,7 +10,7 @@ from negbuild.model import Progress, no_progress
 from negbuild.protection import check_guards
 from negbuild.store import Store
 from negbuild.twins import confirmed_pairs
-from negbuild.workers import Workers
+from negbuild.workers import PATIENCE, PROCESSES, Workers, prepared
 
 
 def confirm_copies(catalog: Catalog, store: Store, progress: Progress = no_progress) -> None:
@@ -22,8 +22,9 @@ def confirm_copies(catalog: Catalog, store: Store, progress: Progress = no_progr
     prints, before = current_fingerprints(catalog, store), catalog.confirmed(alignment.VERSION)
     known = [(key, print_) for key, print_ in prints if key in before]
     new = [(key, print_) for key, print_ in prints if key not in before]
-    kept = catalog.sketches(SKETCHES) if new or catalog.guard_places() else {}
-    with Workers() as workers:
+    many = len(new) >= PATIENCE  # each may need a call
+    with prepared(PROCESSES if many else 0, "negbuild.alignment"), Workers(0 if many else PATIENCE) as workers:
+        kept = catalog.sketches(SKETCHES) if new or catalog.guard_places() else {}
         views = Views(lambda sha256: workers.call(held_look, store, catalog.find(sha256)), kept)
         for keys, pairs, refused in confirmed_pairs(known, new, views, progress, workers.call):
             catalog.confirm(keys, pairs, refused, alignment.VERSION, afresh=not before)

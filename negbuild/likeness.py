@@ -54,9 +54,8 @@ class Likeness:
         return {sha256: tuple(packed) for sha256, *packed in self._file.read(lambda *row: row, sql, version)}
 
     def keep_sketches(self, batch: Mapping[str, PackedSketch], version: str) -> None:
-        """Keep sketches, as plain values, and none of another version."""
+        """Keep sketches, as plain values, in the place of those of another version."""
         with self._file.transaction():
-            self._file.run("DELETE FROM sketches WHERE version <> ?", [(version,)])
             self._write_sketches(batch, version)
 
     def _write_sketches(self, batch: Mapping[str, PackedSketch], version: str) -> None:

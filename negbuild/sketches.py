@@ -1,7 +1,8 @@
 """Which pairs may be copies at all: sketches of 1 kB refuse nearly all of them. Pure functions on columns of sketches.
 
 A matrix product tries some sixty rough alignments (crops, borders, turns by a few degrees) of all that may be copies of
-one picture. The few that resemble it in one of them are aligned more finely, and have to fit then.
+one picture, at half the size first. The few that resemble it in one of them are aligned more finely, and have to fit
+then.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +17,9 @@ from negbuild.model import PackedSketch
 from negbuild.neighbours import Near
 from negbuild.overlap import FEWEST_BLOCKS, UNDOING, turned
 
-ROUGH_CORRELATION = 0.42
+ROUGH_CORRELATION, HALVED_CORRELATION = 0.42, 0.3
+"""What sketches must have in common in the best of the rough alignments, and before that at half the size."""
+
 APART_DISTANCE, APART_CORRELATION = 48, 0.63
 """Where fingerprints differ in more bits than this, aligned sketches must have so much in common: nearly all such pairs
 are none, and patterns of one kind may agree in half of their blocks."""
@@ -28,23 +31,29 @@ _SAME_CORRELATION = 0.9
 _ROUGH_MARGIN = 0.06  # by which the rough correlation may be better the other way round
 _STEPS, _BATCH = 8, 8
 _MANY = 4096  # sketches in one matrix product, of 10 kB each
-_PLAIN = -1
-
 
 Sketches = NDArray[np.void]
-"""Shape (n,): the `rough` square of each picture, its `aspect` and `textured` blocks; see `looks.Sketch`."""
+"""Shape (n,): the `rough` square of each picture, its `aspect` and `textured` blocks; see `looks.Sketch`.
 
-_SKETCH = np.dtype([("rough", np.int8, (ROUGH_SIDE, ROUGH_SIDE)), ("aspect", np.float64), ("textured", np.int64)])
-
-Roughs = NDArray[np.void]
-"""Shape (n,): of each pair the best rough `alignment`, its `number`, and how much the sketches are `alike` in it.
-
-Number 0 is as they are. Pairs with too little detail to align have the number -1.
+`halved` is the square at half its size.
 """
 
-_BLANK: PackedSketch = bytes(ROUGH_SIDE * ROUGH_SIDE), 1.0, 0
+_HALF_SIDE = ROUGH_SIDE // 2
+_SKETCH = np.dtype(
+    [
+        ("rough", np.int8, (ROUGH_SIDE, ROUGH_SIDE)),
+        ("halved", np.int8, (_HALF_SIDE, _HALF_SIDE)),
+        ("aspect", np.float64),
+        ("textured", np.int64),
+    ]
+)
 
-_ROUGH = np.dtype([("number", np.int64), ("alignment", np.float64, (2, 3)), ("alike", np.float32)])
+Roughs = NDArray[np.void]
+"""Shape (n,): of each pair the best rough `alignment`, whether it is `as_is`, and how much they are `alike` in it."""
+
+_ROUGH = np.dtype([("alignment", np.float64, (2, 3)), ("as_is", np.bool_), ("alike", np.float32)])
+
+_BLANK: PackedSketch = bytes(ROUGH_SIDE * ROUGH_SIDE), 1.0, 0
 
 
 class Sketchbook:
@@ -91,7 +100,16 @@ def _columns(packed: Sequence[PackedSketch]) -> Sketches:
     if packed:
         rough, laid["aspect"], laid["textured"] = zip(*packed, strict=True)
         laid["rough"] = np.frombuffer(b"".join(rough), dtype=np.int8).reshape(laid["rough"].shape)
+        for start in range(0, len(laid), _MANY):
+            laid["halved"][start : start + _MANY] = _halved(laid["rough"][start : start + _MANY])
     return laid
+
+
+def _halved(squares: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Average squares over two pixels by two."""
+    rows = squares[:, ::2].astype(np.int16)
+    rows += squares[:, 1::2]
+    return ((rows[:, :, ::2] + rows[:, :, 1::2]) >> 2).astype(np.int8)
 
 
 def among(sketches: Sketches, near: Near) -> tuple[Sketches, Near]:
@@ -109,13 +127,15 @@ def sift(sketches: Sketches, near: Near) -> tuple[NDArray[np.intp], Roughs]:
     """Give the places of the few pairs that are worth a closer look, see `probe`; the others are no copies."""
     aligned = detailed(sketches, near)
     plain = np.flatnonzero(~aligned & (near[:, 2] <= TIGHT_DISTANCE))
-    found = [(plain, np.full(len(plain), _PLAIN, dtype=_ROUGH))]
+    found = [(plain, np.zeros(len(plain), dtype=_ROUGH))]
     for some in _with_one_newer(near, np.flatnonzero(aligned)):
-        rough = _roughly(sketches, near[some])
-        likely = rough["alike"] > ROUGH_CORRELATION - _ROUGH_MARGIN
-        found.append((some[likely], rough[likely]))
-    likely_places, roughs = map(np.concatenate, zip(*found, strict=True))
-    return likely_places, roughs
+        left = some[_roughly(sketches, near[some], "halved")["alike"] > HALVED_CORRELATION]
+        if left.size:
+            rough = _roughly(sketches, near[left], "rough")
+            likely = rough["alike"] > ROUGH_CORRELATION - _ROUGH_MARGIN
+            found.append((left[likely], rough[likely]))
+    places, roughs = map(np.concatenate, zip(*found, strict=True))
+    return places, roughs
 
 
 def _with_one_newer(near: Near, places: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
@@ -125,20 +145,24 @@ def _with_one_newer(near: Near, places: NDArray[np.intp]) -> Iterator[NDArray[np
         yield from (some[start : start + _MANY] for start in range(0, len(some), _MANY))
 
 
-def _roughly(sketches: Sketches, near: Near) -> Roughs:
-    """Try the rough alignments for pairs with one newer picture."""
-    newer = sketches[near[0, 1]]
-    shown = registration.gallery(contrast(newer["rough"]), newer["aspect"])
-    templates = turned(sketches["rough"][near[:, 0]], near[:, 3])
+def _roughly(sketches: Sketches, near: Near, size: str) -> Roughs:
+    """Choose the best rough alignments for pairs with one newer picture, at one size."""
+    newer, older = sketches[near[0, 1]], sketches[size][near[:, 0]]
+    shown = registration.gallery(contrast(newer[size]), newer["aspect"])
+    templates = turned(older, near[:, 3]).reshape(len(near), -1).astype(np.float32)
     rough = np.empty(len(near), dtype=_ROUGH)
-    rough["number"], rough["alike"] = registration.choose(shown, templates.reshape(len(near), -1).astype(np.float32))
-    rough["alignment"] = shown.alignments[rough["number"]]
+    number, rough["alike"] = registration.choose(shown, templates)
+    rough["alignment"], rough["as_is"] = shown.alignments[number], number == 0
     return rough
 
 
 def probe(sketches: Sketches, near: Near, roughs: Roughs) -> list[Lead | None]:
-    """Look closer at pairs that `sift` gave, each with its rough alignment: a lead to follow, or they are no copies."""
-    leads = [_lead(sketches, near[place, None], rough) for place, rough in enumerate(roughs)]
+    """Look closer at pairs that `sift` gave, each as it was aligned: a lead to follow, or they are no copies."""
+    aligned = detailed(sketches, near)
+    leads = [
+        _lead(sketches, pair, rough) if fit else Lead()
+        for pair, rough, fit in zip(near[:, None], roughs, aligned, strict=True)
+    ]
     likely = [place for place, lead in enumerate(leads) if lead and lead.alignment is not None]
     for start in range(0, len(likely), _BATCH):
         places = likely[start : start + _BATCH]
@@ -149,14 +173,12 @@ def probe(sketches: Sketches, near: Near, roughs: Roughs) -> list[Lead | None]:
 
 
 def _lead(sketches: Sketches, pair: Near, rough: np.void) -> Lead | None:
-    if rough["number"] == _PLAIN:
-        return Lead()
     # What the pictures show tells which is brought onto which: copies are copies whichever came first.
     one, other = (sketches["rough"][place].tobytes() for place in pair[0, :2])
     exchanged = one > other
     if exchanged:
-        rough = _roughly(sketches, _exchanged(pair, np.array([True])))[0]
-    as_is = bool(rough["number"] == 0 and rough["alike"] > _SAME_CORRELATION)
+        (rough,) = _roughly(sketches, _exchanged(pair, np.array([True])), "rough")
+    as_is = bool(rough["as_is"] and rough["alike"] > _SAME_CORRELATION)
     return Lead(rough["alignment"], as_is, exchanged) if rough["alike"] > ROUGH_CORRELATION else None
 
 

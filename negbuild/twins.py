@@ -31,7 +31,7 @@ TWIN_TEXTURE = 3.0
 PLAIN_TEXTURE = 1.0
 
 _BATCH = 256
-_ENOUGH, _FEW = 128, 16  # neighbours, and newer images, that a thread looks at in one go
+_ENOUGH, _FEW = 1024, 16  # neighbours, and newer images, that a thread looks at in one go
 _THREADS = min(os.cpu_count() or 1, 8)  # each may have a process of its own that it calls
 
 _Batch = Sequence[tuple[str, Fingerprint]]

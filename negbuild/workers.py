@@ -23,7 +23,9 @@ PROCESSES = min(_CORES, 4) if _CORES > 1 else 0
 WORTHWHILE = 64
 """Pictures before the first process checks any: starting it costs as much as checking them."""
 
-_PATIENCE = 300  # calls, of some ms each, that take as long as starting the processes
+PATIENCE = 300
+"""Calls, of some ms each, that take as long as starting the processes."""
+
 _PIPE = 2**20  # bytes: some pictures, so that no process waits for the rest of one
 _prepared: list["subprocess.Popen[bytes]"] = []
 
@@ -90,7 +92,7 @@ def here(function: Callable[..., Result], *arguments: object) -> Result:
 class Workers:
     """A process for each thread that calls; use it as a context manager."""
 
-    def __init__(self, patience: int = _PATIENCE) -> None:
+    def __init__(self, patience: int = PATIENCE) -> None:
         """Make so many calls in this process before others are started: a small job ends sooner without them."""
         self._left = patience if _CORES > 1 else None
         self._mine = threading.local()

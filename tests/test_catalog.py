@@ -504,7 +504,7 @@ def test_signed_sightings_are_those_that_name_an_author(catalog: Catalog) -> Non
     ]
 
 
-def test_sketches_of_another_version_are_forgotten(catalog: Catalog) -> None:
+def test_a_sketch_of_another_version_is_not_read_and_makes_way(catalog: Catalog) -> None:
     catalog.settle([held(1), held(2)], [], "v")
     one, two = (image(number).sha256 for number in (1, 2))
     catalog.keep_sketches({one: (b"\x01" * 1024, 1.5, 30), two: (b"\xff" * 1024, 0.5, 0)}, "v1")
@@ -512,7 +512,8 @@ def test_sketches_of_another_version_are_forgotten(catalog: Catalog) -> None:
     catalog.keep_sketches({two: (b"\x02" * 1024, 0.5, 7)}, "v1")
     assert catalog.sketches("v1")[two] == (b"\x02" * 1024, 0.5, 7)
     catalog.keep_sketches({one: (b"\x03" * 1024, 1.5, 29)}, "v2")
-    assert (catalog.sketches("v1"), catalog.sketches("v2")) == ({}, {one: (b"\x03" * 1024, 1.5, 29)})
+    assert catalog.sketches("v1") == {two: (b"\x02" * 1024, 0.5, 7)}
+    assert catalog.sketches("v2") == {one: (b"\x03" * 1024, 1.5, 29)}
 
 
 def test_a_plan_adds_to_the_one_before_and_moves_a_role(catalog: Catalog) -> None:

@@ -22,8 +22,8 @@ IMPORTED = "'colorsys' in __import__('sys').modules"
 several = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor: no process")
 
 
-def of_this_module() -> None:
-    """Stand for a function that a process cannot import: it does not find the tests."""
+def function() -> None:
+    """Stand for any function."""
 
 
 @several
@@ -56,10 +56,12 @@ def test_what_is_raised_is_raised_here_and_the_next_call_is_made(patience: int) 
 
 
 @several
-def test_a_function_that_cannot_be_imported_is_the_callers_matter() -> None:
+def test_a_function_that_cannot_be_imported_is_the_callers_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(function, "__module__", "only_here")
+    monkeypatch.setitem(sys.modules, "only_here", sys.modules[__name__])
     with Workers(0) as workers:
-        with pytest.raises(ModuleNotFoundError, match="tests"):
-            workers.call(of_this_module)
+        with pytest.raises(ModuleNotFoundError, match="only_here"):
+            workers.call(function)
         assert workers.call(os.getpid) != os.getpid()
 
 
