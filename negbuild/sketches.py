@@ -16,8 +16,9 @@ from negbuild.looks import ROUGH_SIDE, Sketch, Views, contrast
 from negbuild.model import PackedSketch
 from negbuild.neighbours import Near
 from negbuild.overlap import FEWEST_BLOCKS, UNDOING, turned
+from negbuild.registration import Array
 
-ROUGH_CORRELATION, HALVED_CORRELATION = 0.42, 0.3
+ROUGH_CORRELATION, HALVED_CORRELATION = 0.42, 0.35
 """What sketches must have in common in the best of the rough alignments, and before that at half the size."""
 
 APART_DISTANCE, APART_CORRELATION = 48, 0.63
@@ -129,11 +130,12 @@ def sift(sketches: Sketches, near: Near) -> tuple[NDArray[np.intp], Roughs]:
     plain = np.flatnonzero(~aligned & (near[:, 2] <= TIGHT_DISTANCE))
     found = [(plain, np.zeros(len(plain), dtype=_ROUGH))]
     for some in _with_one_newer(near, np.flatnonzero(aligned)):
-        left = some[_roughly(sketches, near[some], "halved")["alike"] > HALVED_CORRELATION]
-        if left.size:
-            rough = _roughly(sketches, near[left], "rough")
-            likely = rough["alike"] > ROUGH_CORRELATION - _ROUGH_MARGIN
-            found.append((left[likely], rough[likely]))
+        shown = _shown(sketches[near[some[0], 1]])
+        halves = _flat(turned(sketches["halved"][near[some, 0]], near[some, 3]))
+        left = some[registration.choose(registration.halved(shown), halves)[1] > HALVED_CORRELATION]
+        rough = _roughly(shown, sketches, near[left])
+        likely = rough["alike"] > ROUGH_CORRELATION - _ROUGH_MARGIN
+        found.append((left[likely], rough[likely]))
     places, roughs = map(np.concatenate, zip(*found, strict=True))
     return places, roughs
 
@@ -145,15 +147,21 @@ def _with_one_newer(near: Near, places: NDArray[np.intp]) -> Iterator[NDArray[np
         yield from (some[start : start + _MANY] for start in range(0, len(some), _MANY))
 
 
-def _roughly(sketches: Sketches, near: Near, size: str) -> Roughs:
-    """Choose the best rough alignments for pairs with one newer picture, at one size."""
-    newer, older = sketches[near[0, 1]], sketches[size][near[:, 0]]
-    shown = registration.gallery(contrast(newer[size]), newer["aspect"])
-    templates = turned(older, near[:, 3]).reshape(len(near), -1).astype(np.float32)
+def _shown(newer: np.void) -> registration.Gallery:
+    return registration.gallery(contrast(newer["rough"]), newer["aspect"])
+
+
+def _roughly(shown: registration.Gallery, sketches: Sketches, near: Near) -> Roughs:
+    """Choose the best rough alignments for pairs with one newer picture, which is shown in all of them."""
+    templates = _flat(turned(sketches["rough"][near[:, 0]], near[:, 3]))
     rough = np.empty(len(near), dtype=_ROUGH)
     number, rough["alike"] = registration.choose(shown, templates)
     rough["alignment"], rough["as_is"] = shown.alignments[number], number == 0
     return rough
+
+
+def _flat(squares: NDArray[np.int8]) -> Array:
+    return squares.reshape(len(squares), squares.shape[1] * squares.shape[2]).astype(np.float32)
 
 
 def probe(sketches: Sketches, near: Near, roughs: Roughs) -> list[Lead | None]:
@@ -177,7 +185,8 @@ def _lead(sketches: Sketches, pair: Near, rough: np.void) -> Lead | None:
     one, other = (sketches["rough"][place].tobytes() for place in pair[0, :2])
     exchanged = one > other
     if exchanged:
-        (rough,) = _roughly(sketches, _exchanged(pair, np.array([True])), "rough")
+        there = _exchanged(pair, np.array([True]))
+        (rough,) = _roughly(_shown(sketches[there[0, 1]]), sketches, there)
     as_is = bool(rough["as_is"] and rough["alike"] > _SAME_CORRELATION)
     return Lead(rough["alignment"], as_is, exchanged) if rough["alike"] > ROUGH_CORRELATION else None
 

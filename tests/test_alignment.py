@@ -152,11 +152,24 @@ FAINT = {
 """Parts with so little contrast that copies made larger lose much of the detail."""
 
 
+BRICKS = [(0.122, 0.142, 0.947, 0.948), (0.011, 0.192, 0.894, 0.841), (0.106, 0.028, 0.984, 0.615)]
+"""Parts whose pattern nearly drowns where sketches are halved."""
+
+
 @pytest.mark.parametrize(("name", "box"), [(name, box) for name, boxes in FAINT.items() for box in boxes])
 @pytest.mark.parametrize("change", ["crop 5 %", "rotated by 5 degrees"])
 def test_copies_that_lost_faint_detail_are_confirmed(name: str, box: Box, change: str) -> None:
     image = part(photograph(name), *box)
     image.thumbnail((640, 640))
+    original, altered = jpeg(image), ALTERATIONS[change](image)
+    for verdict in (judge(original, altered), judge(altered, original)):
+        assert verdict.reason is Reason.ALIGNED, str(verdict)
+
+
+@pytest.mark.parametrize("box", BRICKS)
+@pytest.mark.parametrize("change", ["crop 5 %", "rotated by 5 degrees"])
+def test_copies_of_a_fine_pattern_are_confirmed(box: Box, change: str) -> None:
+    image = part(photograph("brick.png"), *box)
     original, altered = jpeg(image), ALTERATIONS[change](image)
     for verdict in (judge(original, altered), judge(altered, original)):
         assert verdict.reason is Reason.ALIGNED, str(verdict)
