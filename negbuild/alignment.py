@@ -107,15 +107,17 @@ def refused(*, aligned: bool) -> Verdict:
 def follow(suspects: Sequence[Suspects], leads: Sequence[Lead]) -> list[Verdict]:
     """Decide on pairs that sketches left, each with its lead."""
     suspects = _in_order(suspects, leads)
-    verdicts = [_OTHER] * len(suspects)
-    left: dict[int, NDArray[np.float64]] = {}
-    for place, (pair, lead) in enumerate(zip(suspects, leads, strict=True)):
-        if lead.alignment is None:
-            verdicts[place] = _plain(pair)
-        elif not lead.as_is or not (same := _as_is(pair)).confirmed:
-            left[place] = lead.alignment
-        else:
-            verdicts[place] = same
+    verdicts = [_plain(pair) if lead.alignment is None else _OTHER for pair, lead in zip(suspects, leads, strict=True)]
+    whole = [place for place, lead in enumerate(leads) if lead.as_is]
+    for start in range(0, len(whole), _BATCH):
+        batch = whole[start : start + _BATCH]
+        for place, verdict in zip(batch, _as_is([suspects[place] for place in batch]), strict=True):
+            verdicts[place] = verdict
+    left = {
+        place: lead.alignment
+        for place, lead in enumerate(leads)
+        if lead.alignment is not None and not verdicts[place].confirmed
+    }
     places = list(left)
     for start in range(0, len(places), _BATCH):
         batch = places[start : start + _BATCH]
@@ -160,12 +162,15 @@ def _tried(suspects: Sequence[Suspects], rougher: Affines) -> list[Verdict]:
     return verdicts
 
 
-def _as_is(pair: Suspects) -> Verdict:
+def _as_is(suspects: Sequence[Suspects]) -> list[Verdict]:
     """Compare without aligning: most copies are whole."""
-    whole = np.eye(3)[None, :2]
-    seen = evidence([pair], whole)
-    reason = Reason.SAME if seen.agrees(_SAME_SHARE, np.array([FAR_DISTANCE]))[0] else Reason.OTHER
-    return _verdict(reason, seen, 0, _upright(whole[0], pair.orientation))
+    whole = np.tile(np.eye(3)[:2], (len(suspects), 1, 1))
+    seen = evidence(suspects, whole)
+    same = seen.agrees(_SAME_SHARE, np.full(len(suspects), FAR_DISTANCE))
+    return [
+        _verdict(Reason.SAME if same[place] else Reason.OTHER, seen, place, _upright(whole[place], pair.orientation))
+        for place, pair in enumerate(suspects)
+    ]
 
 
 def _judged(suspects: Sequence[Suspects], alignments: Affines) -> list[Verdict]:

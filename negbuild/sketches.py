@@ -171,7 +171,7 @@ def probe(sketches: Sketches, near: Near, roughs: Roughs) -> list[Lead | None]:
         _lead(sketches, pair, rough) if fit else Lead()
         for pair, rough, fit in zip(near[:, None], roughs, aligned, strict=True)
     ]
-    likely = [place for place, lead in enumerate(leads) if lead and lead.alignment is not None]
+    likely = [place for place, lead in enumerate(leads) if lead and lead.alignment is not None and not lead.as_is]
     for start in range(0, len(likely), _BATCH):
         places = likely[start : start + _BATCH]
         refined = _refined(sketches, near[places], [lead for place in places if (lead := leads[place])])
@@ -209,6 +209,6 @@ def _refined(sketches: Sketches, near: Near, leads: Sequence[Lead]) -> list[Lead
     alike = registration.correlation(templates, pictures, refined)
     fits = (alike > APART_CORRELATION) | (near[:, 2] <= APART_DISTANCE)
     return [
-        lead._replace(alignment=alignment) if fit or lead.as_is else None
+        lead._replace(alignment=alignment) if fit else None
         for lead, alignment, fit in zip(leads, refined, fits, strict=True)
     ]
