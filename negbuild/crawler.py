@@ -6,7 +6,6 @@ fetched and recorded again.
 
 import asyncio
 import logging
-import math
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterator
@@ -20,7 +19,7 @@ from negbuild.catalog import PENDING_PAGE, Catalog
 from negbuild.checkers import Checkers
 from negbuild.errands import Errand
 from negbuild.errors import NetworkDown, SourceError
-from negbuild.frontier import Entry, Frontier
+from negbuild.frontier import Counted, Entry, Frontier
 from negbuild.hosts import Hosts
 from negbuild.intake import Arrival, Intake, Taken
 from negbuild.loop import loop_factory
@@ -70,7 +69,7 @@ class Crawler:
         self._named: deque[Candidate] = deque()
         self._from_disk: list[Candidate] = []
         self._tasks: dict[asyncio.Task[Arrival], Entry] = {}
-        self._stuck = self._unwell = 0  # under way and waiting at hosts that will not answer soon
+        self._stuck = Counted()  # at hosts that will not answer soon
         self._recording = 0  # pictures that are being recorded
         self._sifting, self._sifted_last = 0, False  # candidates that are sifted now; else they were the last job
         self._arrived: deque[tuple[Entry, Arrival]] = deque()
@@ -101,7 +100,7 @@ class Crawler:
             left: Counter[str] = Counter()
             if not local and candidates is None:
                 left = await loop.run_in_executor(self._recorder, self._catalog.pending_hosts, *self.key)
-            self._frontier = Frontier(_wait_locally if local else self._web.wait, left, spill=not local)
+            self._frontier = Frontier((lambda *_: 0.0) if local else self._web.wait, left, spill=not local)
             named = self._errand.candidates(self._web) if candidates is None else candidates
             self._bring = Bringer(self._source, self._web, self._order.limits, checkers).bring
             self._naming = Naming(named, lambda: loop.call_soon_threadsafe(self._wake.set))
@@ -139,7 +138,7 @@ class Crawler:
         if self._is_enough():
             return True
         waiting = self._tasks or self._arrived or self._named or self._from_disk
-        return self._naming.over and not waiting and self._frontier.over
+        return self._naming.over and not waiting and not self._frontier.left
 
     def _go_on_recording(self) -> None:
         """Take what the recording thread has done, and give it its next work: one job at a time."""
@@ -154,7 +153,7 @@ class Crawler:
             self._sifted_last = False
             arrivals, settled = [arrival for _, arrival in batch], partial(self._settled, batch)
             self._give(self._intake.settle, arrivals, self._order.search.text, then=settled)
-        elif not self._sift() and self._frontier.waiting < _AHEAD and (dry := self._frontier.dry(_DRY_HOSTS)):
+        elif not self._sift() and self._room() > 0 and (dry := self._frontier.dry(_DRY_HOSTS)):
             self._give(self._read_pending, dry, then=self._take_pending)
 
     def _give(self, work: Callable[..., Any], *given: object, then: Callable[[Any], None]) -> None:
@@ -215,7 +214,7 @@ class Crawler:
         """Pictures still wanted if all that is under way, and not stuck, comes to something; None: all there are."""
         if self._limit is None:
             return None
-        coming = len(self._tasks) - self._stuck + len(self._arrived) + self._recording
+        coming = len(self._tasks) - self._stuck.under_way + len(self._arrived) + self._recording
         return self._limit - self.unique - coming
 
     def _start(self) -> None:
@@ -229,14 +228,18 @@ class Crawler:
             task.add_done_callback(self._landed)
             missing = None if missing is None else missing - 1
 
+    def _room(self) -> int:
+        """How many more candidates may wait in memory; a host that will not answer takes nobody's place."""
+        return _AHEAD - self._frontier.waiting + self._stuck.waiting
+
     def _wanted(self) -> int:
         """Candidates that the source should name now; a few are not worth waking it for, unless they are the last."""
         if self._frontier.on_disk > _MOST_ON_DISK:
             return 0
         named, missing = len(self._named) + self._sifting, self._missing()
-        wanted = _AHEAD - self._frontier.waiting - named
+        wanted = self._room() - named
         if missing is not None:
-            missing -= self._frontier.waiting + self._frontier.on_disk - self._unwell + named
+            missing -= self._frontier.left - self._stuck.left + named
         if missing is None or missing > wanted:
             return wanted if wanted >= _AT_A_TIME else 0
         return max(0, missing)
@@ -267,11 +270,9 @@ class Crawler:
         while True:
             await asyncio.sleep(_TICK)
             self._frontier.tick()
-            if self._limit is not None and self._source.read is None:
+            if self._source.read is None:
                 hosts = {entry.host for entry in self._tasks.values()}
-                unwell = {host for host in hosts if not self._web.well(host)}
-                self._stuck = sum(entry.host in unwell for entry in self._tasks.values())
-                self._unwell = self._frontier.count(unwell) - self._stuck
+                self._stuck = self._frontier.count(host for host in hosts if not self._web.well(host))
             self._wake.set()
 
     async def _land(self) -> None:
@@ -294,7 +295,3 @@ class Crawler:
 
     def _is_enough(self) -> bool:
         return self._limit is not None and self.unique >= self._limit
-
-
-def _wait_locally(_host: str, under_way: int) -> float:
-    return 0.0 if under_way < _AT_ONCE_LOCALLY else math.inf

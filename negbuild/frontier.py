@@ -32,6 +32,19 @@ class Entry(NamedTuple):
         return (name, address) if address else (name,)
 
 
+class Counted(NamedTuple):
+    """How many candidates of some hosts are under way, wait in memory, and wait on the disk."""
+
+    under_way: int = 0
+    waiting: int = 0
+    on_disk: int = 0
+
+    @property
+    def left(self) -> int:
+        """How many are not under way yet."""
+        return self.waiting + self.on_disk
+
+
 @dataclass(slots=True)
 class _Queue:
     """What is known of one host: who waits, how many are under way, and how many more the disk has, after which row."""
@@ -65,9 +78,9 @@ class Frontier:
         self.on_disk = on_disk.total()
 
     @property
-    def over(self) -> bool:
-        """Whether nobody waits; some may be under way."""
-        return not self.waiting and not self.on_disk
+    def left(self) -> int:
+        """How many wait, in memory and on the disk; some may be under way."""
+        return self.waiting + self.on_disk
 
     def add(self, entries: Iterable[Entry], *, spill: bool = True) -> None:
         """Let candidates wait; where a host has a long queue, the disk keeps them, unless they just came from there."""
@@ -146,9 +159,14 @@ class Frontier:
             self._dry.add(host)
         return fresh
 
-    def count(self, hosts: Iterable[str]) -> int:
-        """How many candidates of these hosts wait or are under way."""
-        return sum(self._queues[host].size for host in hosts if host in self._queues)
+    def count(self, hosts: Iterable[str]) -> Counted:
+        """Count the candidates of these hosts."""
+        queues = [self._queues[host] for host in hosts if host in self._queues]
+        return Counted(
+            sum(queue.under_way for queue in queues),
+            sum(len(queue.waiting) for queue in queues),
+            sum(queue.on_disk for queue in queues),
+        )
 
     def _give_turn(self, host: str, queue: _Queue) -> None:
         if queue.waiting and not queue.has_turn:

@@ -40,7 +40,7 @@ def test_what_is_the_same_waits_for_what_becomes_of_the_first() -> None:
     assert frontier.next() is None
     frontier.landed(first)
     assert frontier.settled(first) == [again.candidate]
-    assert frontier.over
+    assert not frontier.left
 
 
 @given(st.integers(0, 10**6))
@@ -54,7 +54,7 @@ def test_none_is_lost_or_doubled_on_the_way_over_the_disk(seed: int) -> None:
     done: list[Entry] = []
     frontier.add(entries)
     for _ in range(100_000):
-        if frontier.over and not under_way:
+        if not frontier.left and not under_way:
             break
         if one := frontier.next():
             under_way.append(one)
