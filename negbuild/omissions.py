@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from negbuild.catalog import Catalog
 from negbuild.keepers import Circles, doubtful_copies, standing
-from negbuild.model import Held, Pair
+from negbuild.model import Held, Pair, Split
 from negbuild.plan import Omission
 from negbuild.provenance import FEWEST_ADDRESSES, placeholders
 from negbuild.ruling import Verdict
@@ -13,6 +13,13 @@ from negbuild.ruling import Verdict
 def omissions(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, Omission]:
     """Name the images that are left out of every split before anything is planned."""
     return _conflicting(catalog, held) | _spare(catalog, held) | _excluded(catalog, held) | unwanted(catalog)
+
+
+def in_use(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, Split]:
+    """Where the last plan put the images that are used: not left out, also not since, nor more than asked for."""
+    left_out = omissions(catalog, held).keys() | catalog.unused()
+    placed = catalog.assignments()
+    return {sha256: placed[sha256] for sha256 in held if sha256 in placed and sha256 not in left_out}
 
 
 def unwanted(catalog: Catalog) -> dict[str, Omission]:

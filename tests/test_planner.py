@@ -1,5 +1,6 @@
 """The plan of a workspace: what dedup and the roles of categories decide together."""
 
+import re
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from negbuild.planner import plan_workspace
+from negbuild.ruling import Ruling, Verdict
 from negbuild.workspace import Workspace
 
 Negbuild = Callable[..., Any]
@@ -111,6 +113,25 @@ def test_another_stage_that_plans_leaves_in_use_what_the_last_split_used(
         assert len(planned.plan.splits) == 8 + 44
     assert negbuild("split", "--negatives", "1x").code == 0
     assert rows(tmp_path) == first
+
+
+def test_status_and_pairs_count_what_the_last_split_uses(
+    project: Callable[..., None], negbuild: Negbuild, photo: Photo, tmp_path: Path
+) -> None:
+    project("hotdog", "known", range(100, 108), recoded(photo(103)))
+    project("street", "unknown", range(200, 224))
+    assert negbuild("dedup").code == 0
+    assert negbuild("split", "--negatives", "1x").code == 0
+    assert sum(negbuild("status", "--json").json["splits"].values()) == len(rows(tmp_path)) == 16
+    assert negbuild("pairs", "--each", 40).code == 0
+    used = {row.split(",")[5] for row in rows(tmp_path)}
+    drawn = set(re.findall(r"images/../(\w+)", (tmp_path / "pairs" / "pairs.csv").read_text()))
+    assert drawn <= used
+    assert len(drawn) > 8
+    with Workspace(tmp_path).writing() as catalog:
+        street = next(sha for sha, one in catalog.images().items() if one.category == "street" and sha in used)
+        catalog.decide({street: Ruling(Verdict.DROP)})
+    assert sum(negbuild("status", "--json").json["splits"].values()) == 15
 
 
 def test_a_size_comes_after_the_folds_of_a_workspace_as_if_they_were_not(

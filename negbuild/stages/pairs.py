@@ -12,6 +12,7 @@ from negbuild.errors import UsageError
 from negbuild.fingerprint import Grids, fingerprints, grids
 from negbuild.manifest import MANIFEST, read_manifest
 from negbuild.model import Fingerprint, Progress, Role, Skip, Split, no_progress
+from negbuild.omissions import in_use
 from negbuild.pairing import Draw, PairRow, Subject, Triplet, draw_triplets, pairs_of
 from negbuild.parents import usable
 from negbuild.picture import Limits, inspect
@@ -64,12 +65,11 @@ def pairs_of_plan(workspace: Workspace, out: Path, draw: Draw, *, progress: Prog
     Raises UsageError where nothing is planned yet, or no class has two originals.
     """
     with workspace.reading() as catalog:
-        held, splits = catalog.images(), catalog.assignments()
-        unused = {drop.sha256 for drop in catalog.drops()}
-        children = catalog.children()
+        held = catalog.images()
+        splits, children = in_use(catalog, held), catalog.children()
     if not splits:
         raise UsageError(f"{workspace.root}: nothing is planned yet; run: negbuild split")
-    used = {sha256: one for sha256, one in held.items() if sha256 in splits and sha256 not in unused}
+    used = {sha256: held[sha256] for sha256 in splits}
     train = {sha256: one for sha256, one in used.items() if splits[sha256] is Split.TRAIN}
 
     def label(sha256: str) -> str | None:

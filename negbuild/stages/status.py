@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from negbuild.model import Role, SkipReason, Split
+from negbuild.omissions import in_use
 from negbuild.provenance import FEWEST_ADDRESSES, placeholders
 from negbuild.ruling import Verdict
 from negbuild.workspace import Workspace
@@ -23,7 +24,7 @@ class CategoryCount:
 
 @dataclass(frozen=True, slots=True)
 class StatusResult:
-    """Counts of a workspace. Candidates are images plus skips, always; `splits` is the last plan.
+    """Counts of a workspace. Candidates are images plus skips, always; `splits` is what the last plan uses.
 
     `pending` were named by a source, and not tried yet. `guards` counts the pictures of each place that is kept out,
     `guarded` the images that are copies of them, `placeholders` those that stand for many pictures.
@@ -47,7 +48,7 @@ def status(workspace: Workspace) -> StatusResult:
     with workspace.reading() as catalog:
         counts, held = catalog.counts(), catalog.images()
         dropped = Counter(held[drop.sha256].category for drop in catalog.drops())
-        splits = Counter(catalog.assignments().values())
+        splits = Counter(in_use(catalog, held).values())
         children = Counter(held[child.parent].category for child in catalog.children())
         roles = catalog.categories()
         pending = catalog.pending_count()
