@@ -122,6 +122,8 @@ def test_status_and_pairs_count_what_the_last_split_uses(
     project("street", "unknown", range(200, 224))
     assert negbuild("dedup").code == 0
     assert negbuild("split", "--negatives", "1x").code == 0
+    with Workspace(tmp_path).writing() as catalog:  # as augment does, of all that is held
+        plan_workspace(catalog, Workspace(tmp_path).store, (70, 15, 15), 5)
     assert sum(negbuild("status", "--json").json["splits"].values()) == len(rows(tmp_path)) == 16
     assert negbuild("pairs", "--each", 40).code == 0
     used = {row.split(",")[5] for row in rows(tmp_path)}
