@@ -25,7 +25,7 @@ from negbuild.intake import Arrival, Intake, Taken
 from negbuild.loop import loop_factory
 from negbuild.manners import Manners
 from negbuild.model import Candidate, Image, Progress
-from negbuild.naming import Naming
+from negbuild.naming import MOST_IN_VAIN, Naming
 from negbuild.sifter import Sifted, Sifter
 from negbuild.web import Web
 
@@ -103,7 +103,8 @@ class Crawler:
             self._frontier = Frontier((lambda *_: 0.0) if local else self._web.wait, left, spill=not local)
             named = self._errand.candidates(self._web) if candidates is None else candidates
             self._bring = Bringer(self._source, self._web, self._order.limits, checkers).bring
-            self._naming = Naming(named, lambda: loop.call_soon_threadsafe(self._wake.set))
+            service = self._source.name if candidates is None and self._errand.base_url else ""
+            self._naming = Naming(named, lambda: loop.call_soon_threadsafe(self._wake.set), service)
             ticking = asyncio.create_task(self._tick())
             try:
                 await self._pump()
@@ -180,6 +181,7 @@ class Crawler:
 
     def _settled(self, batch: list[tuple[Entry, Arrival]], taken: Taken) -> None:
         self._recording = 0
+        self._naming.note(arrival.outcome for _, arrival in batch)
         for entry, arrival in batch:
             if not self._source.read:
                 self._web.release(len(arrival.data))
@@ -239,7 +241,8 @@ class Crawler:
         named, missing = len(self._named) + self._sifting, self._missing()
         wanted = self._room() - named
         if missing is not None:
-            missing -= self._frontier.left - self._stuck.left + named
+            stuck = min(self._stuck.left, MOST_IN_VAIN) if self._naming.service else self._stuck.left
+            missing -= self._frontier.left - stuck + named
         if missing is None or missing > wanted:
             return wanted if wanted >= _AT_A_TIME else 0
         return max(0, missing)

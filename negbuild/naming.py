@@ -1,18 +1,26 @@
 """Names candidates in a thread of its own, as many as are wanted and no more: a source may take its time."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from negbuild.errors import SourceError
-from negbuild.model import Candidate
+from negbuild.model import Candidate, Image, Skip, SkipReason
+
+MOST_IN_VAIN = 512
+"""Candidates of one service in a row whose hosts are down, or rest for long: it is not asked for more of them then."""
+
+_CLOSED = {SkipReason.HOST_DOWN, SkipReason.THROTTLED}
 
 
 class Naming:
     """A source being asked. The thread is a daemon: a service that is slow to answer holds up no ending."""
 
-    def __init__(self, candidates: Iterator[Candidate], notify: Callable[[], object]) -> None:
-        """Take candidates from the iterator; call `notify`, in that thread, whenever there is something new."""
-        self._candidates = candidates
+    def __init__(self, candidates: Iterator[Candidate], notify: Callable[[], object], service: str = "") -> None:
+        """Take candidates from the iterator; call `notify`, in that thread, whenever there is something new.
+
+        `service` is the name of a source that is asked over the web: what it grants is not spent in vain.
+        """
+        self._candidates, self.service, self._in_vain = candidates, service, 0
         self._notify: Callable[[], object] = notify
         self._changed = threading.Condition(threading.RLock())
         self._named: list[Candidate] = []
@@ -36,6 +44,18 @@ class Naming:
                 raise self._error
             named, self._named = self._named, []
             return named
+
+    def note(self, outcomes: Iterable[Image | Skip]) -> None:
+        """Note what became of candidates; where all are in vain, name nothing more, and say so as a refusal."""
+        for outcome in outcomes:
+            closed = isinstance(outcome, Skip) and outcome.reason in _CLOSED
+            self._in_vain = self._in_vain + 1 if closed else 0
+        if self.service and self._in_vain >= MOST_IN_VAIN:
+            self.refusal = SourceError(
+                f"source {self.service}: the last {self._in_vain} pictures lie on hosts that are down or busy; "
+                "try them later with: negbuild crawl --retry"
+            )
+            self.stop()
 
     @property
     def over(self) -> bool:

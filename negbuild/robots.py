@@ -18,6 +18,8 @@ _MOST_ORIGINS = 4096
 _LONGEST_DELAY = 30.0  # seconds between two requests; what asks for more is a way of saying no
 # Answers that mean there is no robots.txt, so that everything is allowed (RFC 9309, 2.3.1.3).
 _ABSENT = {SkipReason.GONE, SkipReason.REFUSED, SkipReason.HTTP_ERROR, SkipReason.TOO_MANY_REDIRECTS}
+# Nobody answered: whoever tries a picture again asks again, so that a host that is down becomes known for it.
+_ASKED_AGAIN = {SkipReason.UNREACHABLE, SkipReason.TIMEOUT, SkipReason.TOO_SLOW, SkipReason.HOST_DOWN}
 _DIRECTIVES = {
     "noai": SkipReason.NOAI,
     "noimageai": SkipReason.NOIMAGEAI,
@@ -47,7 +49,7 @@ class Rules:
 
 
 class Robots:
-    """The robots.txt of each origin, asked for once in a run."""
+    """The robots.txt of each origin; one that came is asked for once in a run."""
 
     def __init__(self, ask: Callable[[str], Awaitable[bytes | Skip]], read: dict[str, Rules]) -> None:
         """Use `ask` to fetch the first bytes of one robots.txt; `read` holds those of a run, by origin."""
@@ -87,6 +89,8 @@ class Robots:
             return self._rules[origin]
         if answer.reason is SkipReason.THROTTLED:  # the host is there and cannot say: disallowed for now (2.3.1.4)
             return replace(answer, reason=SkipReason.ROBOTS_UNREACHABLE, detail=f"{url}: {answer.detail}")
+        if answer.reason in _ASKED_AGAIN:
+            self._known.pop(origin, None)
         return answer
 
 

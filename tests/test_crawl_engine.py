@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -22,6 +23,7 @@ from negbuild.frontier import LONGEST
 from negbuild.intake import Intake
 from negbuild.manners import Manners
 from negbuild.model import Candidate, Role, Search
+from negbuild.naming import MOST_IN_VAIN
 from negbuild.order import Order
 from negbuild.source import Allowance, Source, Takes, Web, find_source
 from negbuild.stages.crawl import crawl
@@ -578,6 +580,35 @@ def test_hosts_that_rest_with_full_queues_do_not_hold_up_the_good_ones(site: Sit
         done = site.run(*LIST, "-n", 150, "--ignore-opt-outs")
     assert time.monotonic() - began < 20
     assert (done.code, done.json["unique"], done.json["skips"]) == (0, 150, {})
+
+
+def test_a_service_is_not_asked_for_ever_where_all_its_pictures_lie_on_a_host_that_is_down(site: Site) -> None:
+    named, nobody = 0, "http://127.0.0.1:1"
+
+    def search(_search: Search, _web: Web) -> Iterator[Candidate]:
+        nonlocal named
+        for named in range(1, 5_000):
+            yield Candidate("named", str(named), f"{nobody}/{named}")
+
+    source = Source("named", "", search, Takes.NOTHING, base_url=site.server.url)
+    order, manners = Order(Search(limit=10), "c", Role.UNKNOWN), Manners(allow_private=True)
+    result = crawl(Workspace(site.root / "w"), source, order, manners=manners)
+    assert re.fullmatch(
+        r"source named: the last (5|6)\d\d pictures lie on hosts that are down or busy; "
+        "try them later with: negbuild crawl --retry",
+        str(result.refusal),
+    )
+    assert MOST_IN_VAIN <= named < 3 * MOST_IN_VAIN
+
+
+def test_a_list_is_read_on_where_a_host_that_is_down_has_very_many_of_its_addresses(site: Site) -> None:
+    lost = [f"http://127.0.0.1:1{path}" for path in numbered(2 * MOST_IN_VAIN)]
+    site.write_list(*lost, *site.put(*numbered(3)))
+    began = time.monotonic()
+    done = site.run(*LIST, "-n", 3)
+    assert (done.code, done.json["unique"]) == (0, 3)
+    assert time.monotonic() - began < 30  # each is refused at once where its robots.txt found nobody again and again
+    assert done.json["skips"]["host down"] > MOST_IN_VAIN
 
 
 def test_there_is_always_something_to_fetch_however_long_recording_takes(
