@@ -123,8 +123,8 @@ class Crawler:
             if self._failure:
                 raise self._failure
             self._named.extend(self._naming.take())
-            self.refusal = self.refusal or self._naming.refusal
             self._go_on_recording()
+            self.refusal = self.refusal or self._naming.refusal
             if self._is_over():
                 return
             self._start()
