@@ -8,7 +8,7 @@ Twins share content: it fills `MOST_SHARED` of one picture and `LEAST_SHARED` of
 10 % a side is a twin of the whole, and two crops of one photograph are where they overlap by seven tenths.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -17,13 +17,24 @@ from numpy.typing import NDArray
 
 from negbuild import registration
 from negbuild.looks import Look, fine, look
-from negbuild.overlap import FAR_DISTANCE, FEWEST_BLOCKS, SHARE, UNDOING, Evidence, Suspects, evidence, turned, turning
+from negbuild.overlap import (
+    FAR_DISTANCE,
+    FEWEST_BLOCKS,
+    SHARE,
+    UNDOING,
+    Evidence,
+    Suspects,
+    evidence,
+    evidence_as_is,
+    turned,
+    turning,
+)
 from negbuild.registration import Affines
 from negbuild.sketches import TIGHT_DISTANCE, Lead, columns, detailed, probe, sift
 
 __all__ = ["JOIN_RADIUS", "Affine", "Look", "Reason", "Suspects", "Verdict", "compare", "confirm", "look"]
 
-VERSION = "al-5"
+VERSION = "al-6"
 """Changes whenever the same pair would get another verdict."""
 
 JOIN_RADIUS = 64
@@ -34,9 +45,8 @@ TIGHT_DIFFERENCE, TIGHT_PART = 2.5, 0.06
 """For pictures with little detail: the root mean square left after brightness and contrast, in grey levels or as a part
 of the older picture's own."""
 
-_SAME_SHARE = 0.9
 _LARGEST_SCALE = 1.7  # of a side, or one over it
-_STEPS, _BATCH = 5, 8
+_STEPS, _BATCH, _MANY = 5, 8, 512
 
 Affine = tuple[tuple[float, float, float], tuple[float, float, float]]
 """Where a place of the older picture lies in the newer one, both in fractions of width and height from the top left."""
@@ -109,8 +119,9 @@ def follow(suspects: Sequence[Suspects], leads: Sequence[Lead]) -> list[Verdict]
     suspects = _in_order(suspects, leads)
     verdicts = [_plain(pair) if lead.alignment is None else _OTHER for pair, lead in zip(suspects, leads, strict=True)]
     whole = [place for place, lead in enumerate(leads) if lead.as_is]
-    for start in range(0, len(whole), _BATCH):
-        batch = whole[start : start + _BATCH]
+    bordered = [place for place in whole if suspects[place].bordered]
+    others = [place for place in whole if not suspects[place].bordered]
+    for batch in [*_batches(bordered, _BATCH), *_batches(others, _MANY)]:
         for place, verdict in zip(batch, _as_is([suspects[place] for place in batch]), strict=True):
             verdicts[place] = verdict
     left = {
@@ -118,9 +129,7 @@ def follow(suspects: Sequence[Suspects], leads: Sequence[Lead]) -> list[Verdict]
         for place, lead in enumerate(leads)
         if lead.alignment is not None and not verdicts[place].confirmed
     }
-    places = list(left)
-    for start in range(0, len(places), _BATCH):
-        batch = places[start : start + _BATCH]
+    for batch in _batches(list(left), _BATCH):
         some = [suspects[place] for place in batch]
         for place, verdict in zip(batch, _tried(some, np.stack([left[place] for place in batch])), strict=True):
             # Detail may lie where the other picture has none, or on the very edge.
@@ -132,6 +141,10 @@ def follow(suspects: Sequence[Suspects], leads: Sequence[Lead]) -> list[Verdict]
         else verdict
         for verdict, lead in zip(verdicts, leads, strict=True)
     ]
+
+
+def _batches(places: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    return (places[start : start + size] for start in range(0, len(places), size))
 
 
 def _in_order(suspects: Sequence[Suspects], leads: Sequence[Lead]) -> list[Suspects]:
@@ -163,10 +176,10 @@ def _tried(suspects: Sequence[Suspects], rougher: Affines) -> list[Verdict]:
 
 
 def _as_is(suspects: Sequence[Suspects]) -> list[Verdict]:
-    """Compare without aligning: most copies are whole."""
+    """Compare without aligning: most copies are whole. Either all or none are bordered."""
     whole = np.tile(np.eye(3)[:2], (len(suspects), 1, 1))
-    seen = evidence(suspects, whole)
-    same = seen.agrees(_SAME_SHARE, np.full(len(suspects), FAR_DISTANCE))
+    seen = evidence(suspects, whole) if suspects[0].bordered else evidence_as_is(suspects)
+    same = seen.agrees(SHARE, np.full(len(suspects), FAR_DISTANCE))  # surely: else they are aligned first
     return [
         _verdict(Reason.SAME if same[place] else Reason.OTHER, seen, place, _upright(whole[place], pair.orientation))
         for place, pair in enumerate(suspects)

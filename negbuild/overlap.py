@@ -10,6 +10,7 @@ from negbuild import registration
 from negbuild.looks import (
     BLOCK,
     SIDE,
+    Frame,
     Look,
     above_planes,
     blocks,
@@ -45,6 +46,7 @@ CLOSE_DISTANCE, FAR_DISTANCE, FAR_SHARE = 32, 56, 0.7
 """Fingerprints further apart than the first distance ask for more, those beyond the second for that share: two parts of
 one brick wall, or of one drawn pattern, come as near as that."""
 
+_UNBORDERED = Frame(0, SIDE, 0, SIDE)
 _HALF, _IN_FRAME = 0.5, 0.99  # of a block, and of a pixel's weight
 _OUTLINE = 0.1  # of a block: with more ground than this it shows an outline
 UNDOING = (0, 1, 2, 3, 4, 6, 5, 7)  # the orientation that undoes each of fingerprint.ORIENTATIONS
@@ -63,6 +65,11 @@ class Suspects(NamedTuple):
     newer: Look
     distance: int
     orientation: int
+
+    @property
+    def bordered(self) -> bool:
+        """Whether one of them has plain borders."""
+        return not self.older.frame == self.newer.frame == _UNBORDERED
 
 
 class Evidence(NamedTuple):
@@ -98,6 +105,14 @@ class Evidence(NamedTuple):
         return (whole & (inside | ~self.grounded | sure)) | ((distances <= NEAR_DISTANCE) & close)
 
 
+class _Cut(NamedTuple):
+    """Pictures in blocks above their planes (n, 36, 256), the same at half the size, and which of them have detail."""
+
+    whole: Array
+    half: Array
+    detailed: NDArray[np.bool_]
+
+
 def evidence(suspects: Sequence[Suspects], alignments: Affines) -> Evidence:
     """Compare block by block, in the frame of whichever picture of a pair shows less of the scene."""
     orientations = np.array([pair.orientation for pair in suspects])
@@ -119,10 +134,40 @@ def evidence(suspects: Sequence[Suspects], alignments: Affines) -> Evidence:
     if not other_framed.all():  # most have no borders
         shown = shown & (registration.warp(other_framed, alignments).pixels > _IN_FRAME)
     seen = blocks(shown.astype(np.float32)) * blocks(framed)
-    one, other = above_planes(blocks(bases), seen), above_planes(blocks(warped.pixels), seen)
     common = warped.inside.mean(axis=-1)
     rest = common * np.minimum(np.abs(areas), 1 / np.maximum(np.abs(areas), 1e-6))
-    agree, weights, faint = _agreement(one, other, seen)
+    cut = _cut(np.concatenate([bases, warped.pixels.reshape(bases.shape)]), np.concatenate([seen, seen]))
+    older, newer = np.arange(2 * len(suspects)).reshape(2, -1)
+    return _found(cut, older, newer, seen, grounds)._replace(
+        more=np.maximum(common, rest), less=np.minimum(common, rest)
+    )
+
+
+def evidence_as_is(suspects: Sequence[Suspects]) -> Evidence:
+    """Compare block by block, as the pictures lie; none may be bordered.
+
+    Each picture is cut into blocks once, so that the frames of a camera that stands still cost little a pair.
+    """
+    numbers: dict[tuple[Look, int], int] = {}
+    older = np.array([numbers.setdefault((pair.older, pair.orientation), len(numbers)) for pair in suspects])
+    newer = np.array([numbers.setdefault((pair.newer, 0), len(numbers)) for pair in suspects])
+    orientations = np.array([orientation for _, orientation in numbers])
+    squares = turned(np.stack([one.grey for one, _ in numbers]), orientations).astype(np.float32)
+    grounds = turned(np.stack([ground(one) for one, _ in numbers]), orientations)
+    seen = np.ones((len(numbers), SIDE * SIDE // BLOCK**2, BLOCK**2), dtype=np.float32)
+    return _found(_cut(squares, seen), older, newer, seen[newer], grounds[older])
+
+
+def _cut(squares: Array, seen: Array) -> _Cut:
+    whole = above_planes(blocks(squares), seen)
+    return _Cut(whole, _halved(whole), has_detail(whole, seen))
+
+
+def _found(
+    cut: _Cut, older: NDArray[np.intp], newer: NDArray[np.intp], seen: Array, grounds: NDArray[np.bool_]
+) -> Evidence:
+    """Compare pictures with pictures by their places in the cut; what they have in common is all of both."""
+    agree, weights, faint = _agreement(cut, older, newer, seen)
     inside = blocks(grounds.astype(np.float32)).mean(axis=-1) < _OUTLINE
     return Evidence(
         matched=agree.sum(axis=-1),
@@ -132,27 +177,28 @@ def evidence(suspects: Sequence[Suspects], alignments: Affines) -> Evidence:
         matched_inside=(agree & ~faint & inside).sum(axis=-1),
         compared_inside=((weights - faint / 2) * inside).sum(axis=-1),
         grounded=~inside.all(axis=-1),
-        more=np.maximum(common, rest),
-        less=np.minimum(common, rest),
+        more=np.ones(len(older)),
+        less=np.ones(len(older)),
     )
 
 
 def _agreement(
-    one: Array, other: Array, seen: Array
+    cut: _Cut, one: NDArray[np.intp], other: NDArray[np.intp], seen: Array
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_]]:
     """Say which blocks agree, and how much each counts: one with detail in both pictures, half with detail in one.
 
     Detail close to the threshold is lost where a copy was made smoother. A block with detail in one picture that
     agrees all the same, not by a mere edge that runs through both, counts whole.
     """
-    a, b = _halved(one), _halved(other)
-    product = (a * b).sum(axis=-1)
-    alike = product > BLOCK_CORRELATION * np.sqrt(np.square(a).sum(axis=-1) * np.square(b).sum(axis=-1))
+    squares = np.square(cut.half).sum(axis=-1)
+    product = np.einsum("nbp,nbp->nb", cut.half[one], cut.half[other])
+    alike = product > BLOCK_CORRELATION * np.sqrt(squares[one] * squares[other])
     whole = seen.mean(axis=-1) > _HALF
-    in_one, in_other = whole & has_detail(one, seen), whole & has_detail(other, seen)
+    in_one, in_other = whole & cut.detailed[one], whole & cut.detailed[other]
     both, single = in_one & in_other, in_one ^ in_other
     faint = single & alike
-    faint[faint] = _same_steps(one[faint], other[faint], seen[faint])
+    pair, block = np.nonzero(faint)
+    faint[faint] = _same_steps(cut.whole[one[pair], block], cut.whole[other[pair], block], seen[faint])
     agree = (both & alike) | faint
     return agree, np.where(agree | both, 1.0, 0.5 * single), faint
 

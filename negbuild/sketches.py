@@ -30,6 +30,7 @@ TIGHT_DISTANCE = 8
 """Bits of 192 that fingerprints of pictures with too little detail to align may differ in."""
 
 _SAME_CORRELATION = 0.9
+_AS_IS = np.eye(3)[:2]
 _ROUGH_MARGIN = 0.06  # by which the rough correlation may be better the other way round
 _STEPS, _BATCH = 8, 8
 _MANY = 4096  # sketches in one matrix product, of 10 kB each
@@ -168,9 +169,10 @@ def _flat(squares: NDArray[np.int8]) -> Array:
 def probe(sketches: Sketches, near: Near, roughs: Roughs) -> list[Lead | None]:
     """Look closer at pairs that `sift` gave, each as it was aligned: a lead to follow, or they are no copies."""
     aligned = detailed(sketches, near)
+    as_is = _same(sketches, near)
     leads = [
-        _lead(sketches, pair, rough) if fit else Lead()
-        for pair, rough, fit in zip(near[:, None], roughs, aligned, strict=True)
+        _lead(sketches, pair, rough, as_is=same) if fit else Lead()
+        for pair, rough, same, fit in zip(near[:, None], roughs, as_is.tolist(), aligned.tolist(), strict=True)
     ]
     likely = [place for place, lead in enumerate(leads) if lead and lead.alignment is not None and not lead.as_is]
     for start in range(0, len(likely), _BATCH):
@@ -181,14 +183,22 @@ def probe(sketches: Sketches, near: Near, roughs: Roughs) -> list[Lead | None]:
     return leads
 
 
-def _lead(sketches: Sketches, pair: Near, rough: np.void) -> Lead | None:
+def _same(sketches: Sketches, near: Near) -> NDArray[np.bool_]:
+    """Say which pairs may be the same as they lie: both ways or neither, as sums of whole numbers are exact."""
+    one, other = _flat(turned(sketches["rough"][near[:, 0]], near[:, 3])), _flat(sketches["rough"][near[:, 1]])
+    product, ones, others = (np.einsum("np,np->n", *two) for two in ((one, other), (one, one), (other, other)))
+    return np.asarray(product > _SAME_CORRELATION * np.sqrt(ones.astype(np.float64) * others))
+
+
+def _lead(sketches: Sketches, pair: Near, rough: np.void, *, as_is: bool) -> Lead | None:
     # What the pictures show tells which is brought onto which: copies are copies whichever came first.
     one, other = (sketches["rough"][place].tobytes() for place in pair[0, :2])
     exchanged = one > other
+    if as_is:
+        return Lead(_AS_IS, as_is, exchanged)
     if exchanged:
         there = _exchanged(pair, np.array([True]))
         (rough,) = _roughly(_shown(sketches[there[0, 1]]), sketches, there)
-    as_is = bool(rough["as_is"] and rough["alike"] > _SAME_CORRELATION)
     return Lead(rough["alignment"], as_is, exchanged) if rough["alike"] > ROUGH_CORRELATION else None
 
 

@@ -20,7 +20,7 @@ from negbuild.fingerprint import ORIENTATIONS, fingerprints, grids
 from negbuild.looks import fine
 from negbuild.model import Fingerprint
 from negbuild.neighbours import Index
-from negbuild.overlap import SHARE, UNDOING, Evidence
+from negbuild.overlap import SHARE, UNDOING, Evidence, evidence, evidence_as_is
 from negbuild.picture import Inspection, inspect
 from negbuild.sketches import columns, probe, sift
 
@@ -213,6 +213,28 @@ def test_whole_copies_need_no_aligning() -> None:
     assert (verdict.reason, verdict.alignment) == (Reason.SAME, ((-1, 0, 1), (0, 1, 0)))
     assert str(verdict) == f"same pixels: {verdict.matched} of {verdict.compared:g} blocks"
     assert verdict.matched >= 0.9 * verdict.compared > 10
+
+
+@pytest.mark.parametrize("orientation", range(len(ORIENTATIONS)))
+def test_whole_copies_are_compared_alike_whether_or_not_they_are_brought_onto_each_other(orientation: int) -> None:
+    looks = [seen(change(photograph("coffee.png")))[0] for change in ALTERATIONS.values()]
+    pairs = [Suspects(one, other, 8, orientation) for one in looks[:4] for other in looks]
+    pairs = [pair for pair in pairs if not pair.bordered]
+    assert 40 < len(pairs) < 4 * len(looks)
+    lying, brought = evidence_as_is(pairs), evidence(pairs, np.tile(np.eye(3)[:2], (len(pairs), 1, 1)))
+    assert lying.compared.min() > 10
+    for of_lying, of_brought in zip(lying, brought, strict=True):
+        assert of_lying.tolist() == pytest.approx(of_brought.tolist())
+
+
+def test_frames_are_no_evidence_where_nothing_is_aligned() -> None:
+    frame = bordered(photograph("coffee.png"))
+    one, other = (look(Pillow.open(BytesIO(jpeg(frame, quality))).convert("L")) for quality in (90, 60))
+    pair = Suspects(one, other, 8, 0)
+    verdict = compare(*pair)
+    within, everywhere = evidence([pair], np.eye(3)[None, :2]), evidence_as_is([pair])
+    assert (verdict.reason, verdict.compared) == (Reason.SAME, within.compared[0])
+    assert within.compared[0] < everywhere.compared[0]
 
 
 # --- look-alikes
