@@ -31,7 +31,7 @@ TWIN_TEXTURE = 3.0
 PLAIN_TEXTURE = 1.0
 
 _BATCH = 256
-_ENOUGH, _FEW = 1024, 16  # neighbours, and newer images, that a thread looks at in one go
+_ENOUGH, _FEWEST, _FEW = 1024, 4, 16  # neighbours, and newer images, that a thread looks at in one go
 _THREADS = min(os.cpu_count() or 1, 8)  # each may have a process of its own that it calls
 
 _Batch = Sequence[tuple[str, Fingerprint]]
@@ -166,6 +166,8 @@ class _Looker:
         if places.size:
             probed = self._call(probe, *among(sketches, near[places]), roughs)
             leads = {place: lead for place, lead in zip(places.tolist(), probed, strict=True) if lead}
+            # Those of one older image together: it is prepared once for all of them.
+            leads = dict(sorted(leads.items(), key=lambda one: int(near[one[0], 0])))
             suspects = [self._suspects(*near[place].tolist()) for place in leads]
             told = dict(zip(leads, self._call(_followed, suspects, list(leads.values())), strict=True))
         aligned = detailed(sketches, near)
@@ -200,7 +202,7 @@ def _shares(near: Near) -> Iterator[Near]:
     begin = newer = 0
     for end in [*(np.flatnonzero(np.diff(near[:, 1])) + 1).tolist(), len(near)]:
         newer += 1
-        if end - begin >= _ENOUGH or newer == _FEW or end == len(near) > begin:
+        if (end - begin >= _ENOUGH and newer >= _FEWEST) or newer == _FEW or end == len(near) > begin:
             yield near[begin:end]
             begin, newer = end, 0
 
