@@ -1,8 +1,7 @@
 """Pictures that stay where they are: those of a folder or an archive, read, checked and fingerprinted."""
 
-import hashlib
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -24,8 +23,10 @@ from negbuild.workers import Call, here
 
 T = TypeVar("T")
 
+ANY_SIZE = Limits(min_side=1, first_frame=True)
+"""What may be a picture of somebody's folder."""
+
 _BATCH = 256
-_ANY_SIZE = Limits(min_side=1, first_frame=True)
 _FOLDER = find_source("folder")
 
 
@@ -59,24 +60,6 @@ class Album:
         self.names.setdefault(found.sha256, []).append(name)
         self._files.setdefault(found.sha256, candidate)
         return new
-
-
-class Read(NamedTuple):
-    """One file of a place: its name there, and what it is; the SHA-256 alone where that is known already."""
-
-    name: str
-    candidate: Candidate
-    found: Inspection | Skip | str
-
-
-def read_pictures(path: Path, known: Collection[str] = ()) -> Iterator[list[Read]]:
-    """Read every file of a folder or archive, some at a time, in threads; what is `known` by its bytes is not decoded.
-
-    Raises UsageError where there is no such place.
-    """
-    place = path.resolve()
-    for batch in _read(path, partial(_known_or_inspected, known)):
-        yield [Read(_name(one, place), one, found) for one, found in batch]
 
 
 def read_files(path: Path, seen: Callable[[bytes], T]) -> Iterator[list[tuple[str, T | Skip]]]:
@@ -140,21 +123,13 @@ def _candidates(path: Path) -> Iterator[Iterator[Candidate]]:
 
 
 def _inspected(candidate: Candidate) -> Inspection | Skip:
-    return _bytes(lambda data: inspect(data, _ANY_SIZE), candidate)
-
-
-def _known_or_inspected(known: Collection[str], candidate: Candidate) -> Inspection | Skip | str:
-    def seen(data: bytes) -> Inspection | Skip | str:
-        sha256 = hashlib.sha256(data).hexdigest() if known else ""
-        return sha256 if sha256 in known else inspect(data, _ANY_SIZE)
-
-    return _bytes(seen, candidate)
+    return _bytes(lambda data: inspect(data, ANY_SIZE), candidate)
 
 
 def _bytes(seen: Callable[[bytes], T], candidate: Candidate) -> T | Skip:
     assert _FOLDER.read is not None
     try:
-        data = _FOLDER.read(candidate, _ANY_SIZE.max_bytes)
+        data = _FOLDER.read(candidate, ANY_SIZE.max_bytes)
     except OSError as error:
         return Skip(SkipReason.UNREADABLE, error.strerror or str(error))
     return seen(data)

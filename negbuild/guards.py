@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from negbuild.database import Database
-from negbuild.model import Fingerprint
+from negbuild.model import Fingerprint, PackedSketch
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,21 @@ class Guards:
         rows = ((version, print_.codes, print_.texture, number) for number, print_ in batch)
         with self._file.transaction():
             self._file.run("UPDATE guards SET version = ?, codes = ?, texture = ? WHERE id = ?", rows)
+
+    def guard_sketches(self, version: str) -> dict[int, PackedSketch]:
+        """Sketches of guards of one version, as plain values; not of every guard."""
+        sql = "SELECT guard, rough, aspect, textured FROM guard_sketches WHERE version = ?"
+        return {number: tuple(packed) for number, *packed in self._file.read(lambda *row: row, sql, version)}
+
+    def keep_guard_sketches(self, batch: Iterable[tuple[Guard, PackedSketch]], version: str) -> None:
+        """Keep sketches of guards, as plain values, in the place of those of another version."""
+        rows = ((version, *packed, guard.sha256, guard.place) for guard, packed in batch)
+        with self._file.transaction():
+            self._file.run(
+                "INSERT OR REPLACE INTO guard_sketches "
+                "SELECT id, ?, ?, ?, ? FROM guards WHERE sha256 = ? AND place = ?",
+                rows,
+            )
 
     def forget_guards(self, place: str) -> None:
         """Let the pictures of a place in again."""

@@ -1,6 +1,7 @@
 """The schemas of the catalog and of the ledger as commented SQL, and the ordered steps that brought them there."""
 
 from collections.abc import Callable
+from functools import partial
 
 Run = Callable[[str], object]
 """Executes one SQL statement."""
@@ -78,11 +79,6 @@ CREATE TABLE assignments (
 """
 
 
-def m001_initial(run: Run) -> None:
-    """Make the tables."""
-    execute(SCHEMA, run)
-
-
 STATES = """\
 -- Unix time before which a candidate that failed for now is not tried again; null: at any time.
 ALTER TABLE candidates ADD COLUMN retry_at INTEGER;
@@ -117,11 +113,6 @@ CREATE INDEX pending_by_host ON pending (source, query, host);
 """
 
 
-def m002_states(run: Run) -> None:
-    """Add what a crawl knows of each address: not tried yet, failed for now, and its version."""
-    execute(STATES, run)
-
-
 CONFIRMATION = """\
 -- Why the two are twins or are not, and where a place of the older one lies in the newer one: 2 x 3 numbers, JSON.
 ALTER TABLE pairs ADD COLUMN reason TEXT NOT NULL DEFAULT '';
@@ -141,11 +132,6 @@ CREATE TABLE refused (
 """
 
 
-def m003_confirmation(run: Run) -> None:
-    """Add what came of looking at pairs pixel by pixel."""
-    execute(CONFIRMATION, run)
-
-
 VERDICTS = """\
 -- What a person decided on a picture, in order; the last row of a picture counts, and none is ever changed.
 CREATE TABLE verdicts (
@@ -161,11 +147,6 @@ CREATE TABLE verdicts (
 CREATE INDEX verdicts_by_image ON verdicts (sha256, id);
 CREATE INDEX verdicts_by_step ON verdicts (step, kind);
 """
-
-
-def m004_verdicts(run: Run) -> None:
-    """Add the log of verdicts."""
-    execute(VERDICTS, run)
 
 
 CHILDREN = """\
@@ -184,11 +165,6 @@ CREATE TABLE children (
     UNIQUE (parent, copy)
 ) STRICT;
 """
-
-
-def m005_children(run: Run) -> None:
-    """Add the augmented copies."""
-    execute(CHILDREN, run)
 
 
 GUARDS = """\
@@ -224,11 +200,6 @@ CREATE TABLE guard_checks (
 """
 
 
-def m006_guards(run: Run) -> None:
-    """Add what is kept out."""
-    execute(GUARDS, run)
-
-
 FOLDS = """\
 -- Negatives that the last plan did not use: more than were asked for. They keep the place they had, if any.
 CREATE TABLE unused (
@@ -251,11 +222,6 @@ CREATE TABLE folds (
 """
 
 
-def m007_folds(run: Run) -> None:
-    """Add what is left out of a plan for its size, and the folds."""
-    execute(FOLDS, run)
-
-
 SKETCHES = """\
 -- Images as the first look at a pair needs them, so that none is decoded again for a picture that came later.
 CREATE TABLE sketches (
@@ -268,9 +234,16 @@ CREATE TABLE sketches (
 """
 
 
-def m008_sketches(run: Run) -> None:
-    """Add what is kept of looking."""
-    execute(SKETCHES, run)
+GUARD_SKETCHES = """\
+-- The same of the pictures of other datasets.
+CREATE TABLE guard_sketches (
+    guard INTEGER PRIMARY KEY REFERENCES guards (id) ON DELETE CASCADE,
+    version TEXT NOT NULL,
+    rough BLOB NOT NULL,
+    aspect REAL NOT NULL,
+    textured INTEGER NOT NULL
+) STRICT;
+"""
 
 
 def execute(script: str, run: Run) -> None:
@@ -279,17 +252,7 @@ def execute(script: str, run: Run) -> None:
         run(statement)
 
 
-MIGRATIONS: tuple[Callable[[Run], None], ...] = (
-    m001_initial,
-    m002_states,
-    m003_confirmation,
-    m004_verdicts,
-    m005_children,
-    m006_guards,
-    m007_folds,
-    m008_sketches,
-)
-"""In order; the number of those applied is the file's `user_version`."""
+SCRIPTS = (SCHEMA, STATES, CONFIRMATION, VERDICTS, CHILDREN, GUARDS, FOLDS, SKETCHES, GUARD_SKETCHES)
+"""In order; the number of those executed is the file's `user_version`."""
 
-SCRIPTS = (SCHEMA, STATES, CONFIRMATION, VERDICTS, CHILDREN, GUARDS, FOLDS, SKETCHES)
-"""What they execute."""
+MIGRATIONS: tuple[Callable[[Run], None], ...] = tuple(partial(execute, script) for script in SCRIPTS)

@@ -6,13 +6,22 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image, ImageOps
 
-from negbuild.fingerprint import VERSION
+from negbuild import protection
+from negbuild.alignment import JOIN_RADIUS
+from negbuild.catalog import Catalog
+from negbuild.fingerprint import VERSION, fingerprints, grids
+from negbuild.looks import VERSION as SKETCHES
+from negbuild.neighbours import between
+from negbuild.picture import Inspection, inspect
+from negbuild.protection import keep_out
+from negbuild.workers import Workers
 
 Negbuild = Callable[..., Any]
 Photo = Callable[..., bytes]
@@ -139,6 +148,7 @@ def test_what_was_looked_at_once_is_not_looked_at_again(project: Path, negbuild:
     assert more["guards"] == {str(project / "testset"): 5, str(project / "newer"): 1}
     assert more["kept_out"] == first["kept_out"]
     assert execute(project, "SELECT DISTINCT guard FROM guard_checks") == [(6,)]
+    assert execute(project, "SELECT count(*) FROM guard_sketches") == [(6,)]  # made as its bytes were read
 
 
 def test_fingerprints_of_an_older_negbuild_are_made_anew_without_the_folder(project: Path, negbuild: Negbuild) -> None:
@@ -151,6 +161,50 @@ def test_fingerprints_of_an_older_negbuild_are_made_anew_without_the_folder(proj
     assert execute(project, "SELECT DISTINCT version FROM guards") == [(VERSION,)]
 
 
+def test_processes_keep_out_what_this_one_keeps_out(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = []
+    for number, patience in enumerate((0, 1000)):
+        monkeypatch.setattr(protection, "Workers", partial(Workers, patience))
+        with closing(Catalog(project / f"{number}.sqlite")) as catalog:
+            assert keep_out(catalog, project / "testset") == 1
+            thumbnails = [catalog.guard_thumbnail(guard.number) for guard in catalog.guards(VERSION)]
+            tables.append((catalog.guards(VERSION), thumbnails, catalog.guard_sketches(SKETCHES)))
+    assert tables[0] == tables[1]
+    assert len(tables[0][2]) == 5
+
+
+def test_sketches_of_what_is_kept_out_are_made_once(project: Path, negbuild: Negbuild, photo: Photo) -> None:
+    first = negbuild("dedup", "--against", "testset", "--json").json
+    execute(project, "UPDATE guards SET thumbnail = x''")  # of which none can be made any more
+    alike = [photo(seed, SIZE) for seed in (407, 580)]
+    stranger, *prints = fingerprints([grids(thumbnail(data)) for data in (photo(999, SIZE), *alike)])
+    assert [near.newer for near in between(prints, [stranger], JOIN_RADIUS)] == [0, 1]
+    fill(project / "alike", {f"{place}.jpg": data for place, data in enumerate(alike)})
+    assert negbuild("add", "alike", "--category", "alike", "--role", "unknown").code == 0
+    again = negbuild("dedup", "--json")
+    assert (again.code, again.json["images"], again.json["kept_out"]) == (0, 32, first["kept_out"])
+
+
+def thumbnail(data: bytes) -> Image.Image:
+    inspection = inspect(data)
+    assert isinstance(inspection, Inspection)
+    return inspection.thumbnail
+
+
+def test_sketches_of_an_older_negbuild_are_made_anew_where_they_are_needed(project: Path, negbuild: Negbuild) -> None:
+    first = negbuild("dedup", "--against", "testset", "--json").json
+    sketches = execute(project, "SELECT * FROM guard_sketches ORDER BY guard")
+    assert len(sketches) == 5
+    execute(project, "UPDATE guard_sketches SET version = 'older', rough = x''")
+    execute(project, "DELETE FROM sketches")
+    execute(project, "DELETE FROM guard_checks")
+    assert negbuild("dedup", "--json").json["kept_out"] == first["kept_out"]
+    anew = execute(project, "SELECT * FROM guard_sketches WHERE version <> 'older' ORDER BY guard")
+    assert 4 <= len(anew) <= 5
+    assert set(anew) <= set(sketches)
+    assert execute(project, "SELECT count(*) >= 4 FROM sketches") == [(1,)]
+
+
 def test_what_was_kept_out_can_be_let_in_again(project: Path, negbuild: Negbuild) -> None:
     assert negbuild("dedup", "--against", "testset").code == 0
     shutil.rmtree(project / "testset")
@@ -158,7 +212,7 @@ def test_what_was_kept_out_can_be_let_in_again(project: Path, negbuild: Negbuild
     line = f"{project / 'testset'}: 5 pictures kept out no more, 4 held are free for splits\n"
     assert (done.code, done.out, done.err) == (0, line, "next: negbuild dedup\n")
     assert negbuild("split", "--json").json["omitted"] == {}
-    assert execute(project, "SELECT count(*) FROM guarded") == [(0,)]
+    assert execute(project, "SELECT (SELECT count(*) FROM guarded), (SELECT count(*) FROM guard_sketches)") == [(0, 0)]
 
 
 @pytest.mark.usefixtures("project")
