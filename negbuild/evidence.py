@@ -1,7 +1,6 @@
 """What is seen of a picture's bytes, all at once: each is hashed, decoded in full and measured a single time. Pure."""
 
 import hashlib
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,24 +13,11 @@ from PIL import UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 from negbuild import proof
+from negbuild.picture import DECODE_ERRORS, DECODED_AT_ONCE, FORMATS
 from negbuild.proof import Reduction, Sketch
 
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
-_DECODE_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    TypeError,
-    AttributeError,
-    RuntimeError,
-    LookupError,
-    ArithmeticError,
-    struct.error,
-)
 _MOST_PIXELS = 256_000_000  # more than any loader would survive
 _ORIENTATION = 0x0112  # EXIF 2.32
-_BLOCK = 2**20  # bytes that are decoded at once: after each block a thread waits for the interpreter again
 _SAMPLES = 64  # pixels of a side that mean colours are taken from
 
 # Luminance quantisation of ITU-T T.81, table K.1, sorted: libjpeg scales it for each quality.
@@ -94,11 +80,11 @@ def examine(batch: Sequence[bytes]) -> list[Evidence]:
 
 def _seen(data: bytes) -> tuple[Picture, Reduction] | str:
     try:
-        with Pillow.open(BytesIO(data), formats=_FORMATS) as opened:
+        with Pillow.open(BytesIO(data), formats=FORMATS) as opened:
             return _decoded(opened)
     except UnidentifiedImageError:
         return "no known picture format"
-    except _DECODE_ERRORS as error:
+    except DECODE_ERRORS as error:
         return str(error).replace("\n", " ")[:200] or type(error).__name__
 
 
@@ -107,7 +93,7 @@ def _decoded(opened: ImageFile) -> tuple[Picture, Reduction]:
     if size[0] * size[1] > _MOST_PIXELS:
         raise ValueError(f"{size[0]} x {size[1]} pixels")
     frames = getattr(opened, "n_frames", 1)
-    opened.decodermaxblock = _BLOCK
+    opened.decodermaxblock = DECODED_AT_ONCE
     reduction = proof.reduction(proof.grey(opened))
     exif = opened.getexif()
     orientation = exif.get(_ORIENTATION, 1)

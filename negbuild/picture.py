@@ -19,8 +19,12 @@ from negbuild.model import Image, Skip, SkipReason
 # The pixel cap below is checked on the header, for each picture; Pillow's own is a process-wide warning.
 Pillow.MAX_IMAGE_PIXELS = None
 
-# Multi-picture JPEG (MPO) is recognised by the JPEG reader itself.
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
+"""What is read, by Pillow's names; multi-picture JPEG (MPO) is recognised by the JPEG reader itself."""
+
+DECODED_AT_ONCE = 2**20
+"""Bytes, of `ImageFile.decodermaxblock`: after each block a thread waits for the interpreter again."""
+
 _MAGIC = (
     b"\xff\xd8\xff",
     b"\x89PNG\r\n",
@@ -32,7 +36,7 @@ _MAGIC = (
     b"\0\0\0\x0cjP",
     b"\xff\x4f\xff\x51",
 )
-_DECODE_ERRORS = (
+DECODE_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -44,6 +48,7 @@ _DECODE_ERRORS = (
     ArithmeticError,
     struct.error,
 )
+"""What Pillow raises on bytes that are no whole picture."""
 
 # EXIF 2.32, tag 0x0112: what brings a picture upright.
 _ORIENTATION = 0x0112
@@ -61,7 +66,6 @@ _ON_ITS_SIDE = 5  # from this orientation on, width and height change places
 _THUMBNAIL_SIDE = 128
 _FLAT_DEVIATION = 1.0  # grey levels: below it not even a gradient is left
 _LONGEST_SNIFF = 512
-_BLOCK = 2**20  # bytes that are decoded at once: after each block a thread waits for the interpreter again
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +97,11 @@ def inspect(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Inspection | Skip:
     if len(data) > limits.max_bytes:
         return Skip(SkipReason.TOO_MANY_BYTES, f"{len(data):,} bytes", limits.max_bytes)
     try:
-        with Pillow.open(BytesIO(data), formats=_FORMATS) as opened:
+        with Pillow.open(BytesIO(data), formats=FORMATS) as opened:
             return _refusal(opened, limits) or _inspected(opened, data)
     except UnidentifiedImageError:
         return _not_an_image(data)
-    except _DECODE_ERRORS as error:
+    except DECODE_ERRORS as error:
         return _broken(error, data)
 
 
@@ -106,7 +110,7 @@ def normalised(data: bytes, longer_side: int) -> Pillow.Image:
 
     Alpha is composited on white. Raises OSError where the bytes do not decode.
     """
-    with Pillow.open(BytesIO(data), formats=_FORMATS) as opened:
+    with Pillow.open(BytesIO(data), formats=FORMATS) as opened:
         opened.draft("RGB", (longer_side, longer_side))
         opened.load()
         image = _turned(_rgb(opened), _orientation(opened))
@@ -139,7 +143,7 @@ def _inspected(opened: ImageFile, data: bytes) -> Inspection | Skip:
     kind, (width, height) = opened.format or "", opened.size
     opened.seek(0)
     opened.draft("L", (_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
-    opened.decodermaxblock = _BLOCK
+    opened.decodermaxblock = DECODED_AT_ONCE
     opened.load()
     orientation = _orientation(opened)
     grey = _turned(_grey(opened), orientation)
@@ -195,7 +199,7 @@ def _eight_bit(image: Pillow.Image) -> Pillow.Image:
 def _orientation(image: Pillow.Image) -> int:
     try:
         orientation = image.getexif().get(_ORIENTATION)
-    except _DECODE_ERRORS:  # broken metadata does not make a broken picture
+    except DECODE_ERRORS:  # broken metadata does not make a broken picture
         return 1
     return orientation if orientation in _TURNS else 1
 
