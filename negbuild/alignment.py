@@ -46,7 +46,8 @@ TIGHT_DIFFERENCE, TIGHT_PART = 2.5, 0.06
 of the older picture's own."""
 
 _LARGEST_SCALE = 1.7  # of a side, or one over it
-_STEPS, _BATCH, _MANY = 5, 8, 512
+_STEPS, _BATCH = 5, 8
+_MANY = 512  # pairs that are compared as they lie at once, of which many share a picture
 
 Affine = tuple[tuple[float, float, float], tuple[float, float, float]]
 """Where a place of the older picture lies in the newer one, both in fractions of width and height from the top left."""
@@ -179,7 +180,9 @@ def _as_is(suspects: Sequence[Suspects]) -> list[Verdict]:
     """Compare without aligning: most copies are whole. Either all or none are bordered."""
     whole = np.tile(np.eye(3)[:2], (len(suspects), 1, 1))
     seen = evidence(suspects, whole) if suspects[0].bordered else evidence_as_is(suspects)
-    same = seen.agrees(SHARE, np.full(len(suspects), FAR_DISTANCE))  # surely: else they are aligned first
+    same = seen.agrees(
+        SHARE, np.full(len(suspects), FAR_DISTANCE)
+    )  # as strictly as can be: what is in doubt is aligned
     return [
         _verdict(Reason.SAME if same[place] else Reason.OTHER, seen, place, _upright(whole[place], pair.orientation))
         for place, pair in enumerate(suspects)

@@ -4,12 +4,13 @@ import math
 import os
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import platformdirs
 
 from negbuild.database import Database, Layout
-from negbuild.schema import Run, execute
+from negbuild.schema import execute
 from negbuild.source import Allowance
 
 _CALLS = """\
@@ -22,11 +23,7 @@ CREATE INDEX calls_by_service ON calls (service, at);
 """
 
 
-def _m001_initial(run: Run) -> None:
-    execute(_CALLS, run)
-
-
-_LAYOUT = Layout(0x6E65676C, (_m001_initial,))  # "negl"
+_LAYOUT = Layout(0x6E65676C, (partial(execute, _CALLS),))  # "negl"
 
 
 def ledger_path() -> Path:

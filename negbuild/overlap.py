@@ -155,7 +155,8 @@ def evidence_as_is(suspects: Sequence[Suspects]) -> Evidence:
     squares = turned(np.stack([one.grey for one, _ in numbers]), orientations).astype(np.float32)
     grounds = turned(np.stack([ground(one) for one, _ in numbers]), orientations)
     seen = np.ones((len(numbers), SIDE * SIDE // BLOCK**2, BLOCK**2), dtype=np.float32)
-    return _found(_cut(squares, seen), older, newer, seen[newer], grounds[older])
+    everywhere = np.broadcast_to(seen[:1], (len(suspects), *seen.shape[1:]))
+    return _found(_cut(squares, seen), older, newer, everywhere, grounds[older])
 
 
 def _cut(squares: Array, seen: Array) -> _Cut:

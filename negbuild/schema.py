@@ -1,4 +1,4 @@
-"""The schemas of the catalog and of the ledger as commented SQL, and the ordered steps that brought them there."""
+"""The schema of the catalog as commented SQL, in the ordered steps that brought it there."""
 
 from collections.abc import Callable
 from functools import partial
@@ -235,7 +235,7 @@ CREATE TABLE sketches (
 
 
 GUARD_SKETCHES = """\
--- The same of the pictures of other datasets.
+-- The same columns of the pictures of other datasets.
 CREATE TABLE guard_sketches (
     guard INTEGER PRIMARY KEY REFERENCES guards (id) ON DELETE CASCADE,
     version TEXT NOT NULL,

@@ -52,9 +52,9 @@ _SKETCH = np.dtype(
 )
 
 Roughs = NDArray[np.void]
-"""Shape (n,): of each pair the best rough `alignment`, whether it is `as_is`, and how much they are `alike` in it."""
+"""Shape (n,): of each pair the best rough `alignment`, and how much they are `alike` in it."""
 
-_ROUGH = np.dtype([("alignment", np.float64, (2, 3)), ("as_is", np.bool_), ("alike", np.float32)])
+_ROUGH = np.dtype([("alignment", np.float64, (2, 3)), ("alike", np.float32)])
 
 _BLANK: PackedSketch = bytes(ROUGH_SIDE * ROUGH_SIDE), 1.0, 0
 
@@ -158,7 +158,7 @@ def _roughly(shown: registration.Gallery, sketches: Sketches, near: Near) -> Rou
     templates = _flat(turned(sketches["rough"][near[:, 0]], near[:, 3]))
     rough = np.empty(len(near), dtype=_ROUGH)
     number, rough["alike"] = registration.choose(shown, templates)
-    rough["alignment"], rough["as_is"] = shown.alignments[number], number == 0
+    rough["alignment"] = shown.alignments[number]
     return rough
 
 
@@ -195,11 +195,11 @@ def _lead(sketches: Sketches, pair: Near, rough: np.void, *, as_is: bool) -> Lea
     one, other = (sketches["rough"][place].tobytes() for place in pair[0, :2])
     exchanged = one > other
     if as_is:
-        return Lead(_AS_IS, as_is, exchanged)
+        return Lead(_AS_IS, as_is=True, exchanged=exchanged)
     if exchanged:
         there = _exchanged(pair, np.array([True]))
         (rough,) = _roughly(_shown(sketches[there[0, 1]]), sketches, there)
-    return Lead(rough["alignment"], as_is, exchanged) if rough["alike"] > ROUGH_CORRELATION else None
+    return Lead(rough["alignment"], exchanged=exchanged) if rough["alike"] > ROUGH_CORRELATION else None
 
 
 def _exchanged(near: Near, exchanged: NDArray[np.bool_]) -> Near:
