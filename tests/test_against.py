@@ -211,6 +211,10 @@ def test_what_was_kept_out_can_be_let_in_again(project: Path, negbuild: Negbuild
     done = negbuild("dedup", "--forget-against", "testset")
     line = f"{project / 'testset'}: 5 pictures kept out no more, 4 held are free for splits\n"
     assert (done.code, done.out, done.err) == (0, line, "next: negbuild dedup\n")
+    fill(project / "one", {"same.jpg": (project / "hotdog" / "h1.jpg").read_bytes()})
+    assert negbuild("dedup", "--against", "one").code == 0
+    line = f"{project / 'one'}: 1 picture kept out no more, 1 held is free for splits\n"
+    assert negbuild("dedup", "--forget-against", "one").out == line
     assert negbuild("split", "--json").json["omitted"] == {}
     assert execute(project, "SELECT (SELECT count(*) FROM guarded), (SELECT count(*) FROM guard_sketches)") == [(0, 0)]
 

@@ -9,6 +9,7 @@ import click
 from negbuild import options, show_augment, terminal
 from negbuild.errors import TooFewPictures, UsageError
 from negbuild.presets import PRESETS
+from negbuild.show import counted
 
 if TYPE_CHECKING:
     from negbuild.pipeline import Recipe
@@ -94,7 +95,7 @@ def augment(
 
     if undo:
         undone = stage.undo(workspace, category and category_name(category))
-        terminal.show(undone, [f"{undone.struck:,} copies struck"], as_json=as_json)
+        terminal.show(undone, [f"{counted(undone.struck, 'copy', 'copies')} struck"], as_json=as_json)
         return
     if not category:
         raise click.UsageError("Missing option '--category'")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from negbuild import options, show_copies, terminal
+from negbuild.show import counted
 
 if TYPE_CHECKING:
     from negbuild.workspace import Workspace
@@ -102,12 +103,13 @@ def dedup(
 
     if undo:
         undone = stage.undo(workspace)
-        line = f"{undone.put_back:,} copies put back; `negbuild dedup` sets them aside again"
+        line = f"{counted(undone.put_back, 'copy', 'copies')} put back; `negbuild dedup` sets them aside again"
         terminal.show(undone, [line], as_json=as_json)
         return
     if forgotten:
         freed = stage.forget(workspace, forgotten)
-        line = f"{freed.place}: {freed.guards:,} pictures kept out no more, {freed.let_in:,} held are free for splits"
+        kept_out, free = counted(freed.guards, "picture"), counted(freed.let_in, "held is", "held are")
+        line = f"{freed.place}: {kept_out} kept out no more, {free} free for splits"
         terminal.show(freed, [line], as_json=as_json, then="negbuild dedup")
         return
     with terminal.progress_bar("comparing") as progress:
