@@ -19,7 +19,7 @@ from negbuild import worker, workers
 from negbuild.checking import Checked, Packed, check, check_packed, unpacked
 from negbuild.crew import Crew
 from negbuild.picture import Limits
-from negbuild.workers import PROCESSES, WORTHWHILE
+from negbuild.workers import PROCESSES, SURELY_WORTHWHILE, WORTHWHILE
 
 _log = logging.getLogger("negbuild")
 
@@ -42,7 +42,7 @@ class Checkers:
         self._crew = Crew(self._threads, _THREADS)
         self.do = self._crew.do
         """Does anything else in one of the threads."""
-        self._checked = 0
+        self._checked = self._expected = 0
         self._started: list[_Process] | None = None
         self.employed: list[_Process] = []
         """The processes that check pictures now."""
@@ -55,6 +55,12 @@ class Checkers:
         for process in self._started or []:
             process.end()
         self._threads.shutdown()
+
+    def expect(self, number: int) -> None:
+        """Say that so many more pictures may come: the processes start while the first of them are on their way."""
+        self._expected += number
+        if self._started is None and self._expected >= SURELY_WORTHWHILE:
+            self._start()
 
     async def check(self, data: bytes) -> Checked:
         """Check one picture."""

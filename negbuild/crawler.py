@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import takewhile
@@ -49,7 +49,7 @@ class Crawler:
 
     def __init__(self, catalog: Catalog, intake: Intake, errand: Errand, manners: Manners, hosts: Hosts) -> None:
         """Get ready for one errand; `hosts` is what is known of hosts by now, and learns from this crawl."""
-        self._catalog, self._intake, self._errand, self._hosts = catalog, intake, errand, hosts
+        self._catalog, self._intake, self._errand = catalog, intake, errand
         self._source, self._order = source, order = errand.source, errand.order
         self._manners = errand.manners(manners)
         self._sifter = Sifter(catalog, source, order, self._manners)
@@ -60,11 +60,11 @@ class Crawler:
         self.refusal: SourceError | None = None
         self._limit = order.search.limit
         self._at_once = _AT_ONCE_LOCALLY if source.read else _AT_ONCE
+        self._checkers, self._web = Checkers(order.limits, sketch=bool(source.read)), Web(self._manners, hosts)
+        self._bring = Bringer(source, self._web, order.limits, self._checkers).bring
+        self._wake = asyncio.Event()
         self._progress: Progress
-        self._wake: asyncio.Event
-        self._web: Web
         self._naming: Naming
-        self._bring: Callable[[Entry], Coroutine[None, None, Arrival]]
         self._frontier: Frontier
         self._named: deque[Candidate] = deque()
         self._from_disk: list[Candidate] = []
@@ -94,15 +94,13 @@ class Crawler:
 
     async def _to_the_end(self, candidates: Iterator[Candidate] | None) -> None:
         loop = asyncio.get_running_loop()
-        self._wake = asyncio.Event()
         local = self._source.read is not None
-        async with Checkers(self._order.limits, sketch=local) as checkers, Web(self._manners, self._hosts) as self._web:
+        async with self._checkers, self._web:
             left: Counter[str] = Counter()
             if not local and candidates is None:
                 left = await loop.run_in_executor(self._recorder, self._catalog.pending_hosts, *self.key)
             self._frontier = Frontier((lambda *_: 0.0) if local else self._web.wait, left, spill=not local)
             named = self._errand.candidates(self._web) if candidates is None else candidates
-            self._bring = Bringer(self._source, self._web, self._order.limits, checkers).bring
             service = self._source.name if candidates is None and self._errand.base_url else ""
             self._naming = Naming(named, lambda: loop.call_soon_threadsafe(self._wake.set), service)
             ticking = asyncio.create_task(self._tick())
@@ -204,6 +202,7 @@ class Crawler:
         self._sifting = 0
         self.tried += sifted.recorded
         self._frontier.add(sifted.entries, spill=spill)
+        self._checkers.expect(len(sifted.entries))
 
     def _read_pending(self, hosts: list[tuple[str, int]]) -> list[tuple[str, dict[int, Candidate]]]:
         return [(host, self._catalog.pending(*self.key, host, after)) for host, after in hosts]

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import NamedTuple, Self
+from typing import NamedTuple
 from urllib.parse import urljoin
 
 import aiohttp
@@ -58,18 +58,15 @@ class _Wish:
 
 
 class Downloads:
-    """All downloads of a run; use it as an asynchronous context manager."""
+    """All downloads of a run; belongs to one event loop."""
 
     def __init__(self, manners: Manners, hosts: Hosts) -> None:
+        """Make ready within the event loop."""
         self._manners, self._hosts = manners, hosts
         self._robots = Robots(self._ask_robots, hosts.robots)
         self._room = Room(max(_ROOM, manners.max_bytes))
         self._ending = asyncio.Event()
         self._last_answer = -math.inf
-        self._session: aiohttp.ClientSession
-
-    async def __aenter__(self) -> Self:
-        manners = self._manners
         resolver = Resolver(allow_private=manners.allow_private or manners.use_proxy)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(resolver=resolver, limit=_CONNECTIONS, ttl_dns_cache=300),
@@ -78,9 +75,9 @@ class Downloads:
             timeout=aiohttp.ClientTimeout(manners.deadline, sock_connect=manners.connect, sock_read=manners.silence),
             trust_env=manners.use_proxy,
         )
-        return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def close(self) -> None:
+        """Close every connection; what waits for a host is given up."""
         self._ending.set()
         self._robots.close()
         await self._session.close()

@@ -67,6 +67,10 @@ class Intake:
         self._comparer.hold(current_fingerprints(catalog, store))
         self._watch = Watch(current_guards(catalog))
 
+    def expect(self, number: int) -> None:
+        """Know that so many more pictures may arrive."""
+        self._comparer.expect(number)
+
     def settle(self, arrivals: Sequence[Arrival], query: str) -> Taken:
         """Record arrivals of one query: pictures in the store, images and skips in the catalog."""
         if not arrivals:

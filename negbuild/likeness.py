@@ -51,7 +51,7 @@ class Likeness:
     def sketches(self, version: str) -> dict[str, PackedSketch]:
         """Sketches of one version, as plain values; not of every image."""
         sql = "SELECT sha256, rough, aspect, textured FROM sketches WHERE version = ?"
-        return {sha256: tuple(packed) for sha256, *packed in self._file.read(lambda *row: row, sql, version)}
+        return dict(self._file.read(lambda sha256, *packed: (sha256, packed), sql, version))
 
     def keep_sketches(self, batch: Mapping[str, PackedSketch], version: str) -> None:
         """Keep sketches, as plain values, in the place of those of another version."""

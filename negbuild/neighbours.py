@@ -44,11 +44,13 @@ _NO_HITS: Hits = np.empty((0, 4), dtype=np.int64)
 
 Compare = Callable[[Columns, Codes, Rows, int], Hits]
 
-_COMPARISONS = len(ORIENTATIONS)  # of two pictures
+_CORES = os.cpu_count() or 1
+_A_PAIR = len(ORIENTATIONS)  # comparisons
+_WORTH_A_THREAD = 10_000_000  # comparisons: some 20 ms
 _BLOCK = 256
 _STRETCH = 4096
-WORTH_COMPILING = 500_000_000
-"""Comparisons for which it pays to load numba (0.8 s) and, once, to compile (4 s): all pairs of 11,000 pictures."""
+WORTH_COMPILING = 400_000_000
+"""Comparisons for which it pays to load numba (0.5 s) and, once, to compile (4 s): all pairs of 10,000 pictures."""
 
 
 class Neighbour(NamedTuple):
@@ -63,10 +65,9 @@ class Neighbour(NamedTuple):
 class Index:
     """Fingerprints in the order they came; each new one is compared with all before it."""
 
-    def __init__(self, radius: int, expected: int = 0) -> None:
-        """Report pairs at most `radius` bits apart (0 to 192); so many are `expected` to come, if one can tell."""
-        self._radius, self._expected = _checked(radius), expected
-        self._held = _Different()
+    def __init__(self, radius: int) -> None:
+        """Report pairs at most `radius` bits apart (0 to 192)."""
+        self._radius, self._expected, self._held = _checked(radius), 0, _Different()
 
     def __len__(self) -> int:
         return self._held.places
@@ -75,14 +76,18 @@ class Index:
         """Take fingerprints in that need no comparing: their pairs are known."""
         self._held.take(batch)
 
+    def expect(self, number: int) -> None:
+        """Know that so many more may be added, which tells what is worth loading before the first of them is."""
+        self._expected += number
+
     def add(self, batch: Sequence[Fingerprint]) -> list[Neighbour]:
         """Take fingerprints in; return their neighbours among all that came before, each other included."""
         return list(map(Neighbour._make, self.near(batch).tolist()))
 
     def near(self, batch: Sequence[Fingerprint]) -> Near:
         """Do the same, and return them as rows, by newer and older one."""
-        self._held.comparisons += _COMPARISONS * self._expected * len(self._held.first)
-        self._expected = 0
+        self._expected = max(0, self._expected - len(batch))
+        self._held.expected = _A_PAIR * self._expected * len(self._held.first)
         return np.concatenate([_NO_HITS, *_arriving(self._held, batch, self._radius, no_progress)])
 
 
@@ -117,8 +122,8 @@ class _Different:
 
     def __init__(self) -> None:
         self.places = 0
-        self.comparisons = 0
-        """That were made until now, or are to be expected."""
+        self.comparisons = self.expected = 0
+        """Those made until now, and those that may still be made."""
         self.first = array("q")
         """The place of the first of each."""
         self._numbers: dict[bytes, int] = {}
@@ -199,12 +204,14 @@ def _compared(
 ) -> Iterator[Hits]:
     """Compare a row for each of `batch`, in threads, a block of rows at a time; hits come sorted by row and number."""
     columns = held.columns
-    held.comparisons += int((rows[:, 2] - rows[:, 1]).sum()) * _COMPARISONS
-    compare = _way_to_compare(held.comparisons)
+    held.comparisons += _comparisons(rows)
+    compare = _way_to_compare(held.comparisons + held.expected)
+
+    size = _size_of_blocks(rows)
 
     def block(start: int) -> Hits:
-        part = rows[start : start + _BLOCK]
-        hits = compare(columns, unpack(batch[start : start + _BLOCK]), part, radius)
+        part = rows[start : start + size]
+        hits = compare(columns, unpack(batch[start : start + size]), part, radius)
         later = np.flatnonzero(part[:, 1] > part[:, 0])  # the first of equals is compared from 0 on
         equal = np.stack([later, part[later, 0], 0 * later, 0 * later], axis=1)
         hits = np.concatenate([hits, equal])
@@ -212,9 +219,18 @@ def _compared(
         hits[:, 0] += start
         return hits
 
-    for number, hits in enumerate(_in_threads(block, range(0, len(batch), _BLOCK)), 1):
-        progress(min(number * _BLOCK, len(batch)), len(batch))
+    for number, hits in enumerate(_in_threads(block, range(0, len(batch), size)), 1):
+        progress(min(number * size, len(batch)), len(batch))
         yield hits
+
+
+def _comparisons(rows: Rows) -> int:
+    return int((rows[:, 2] - rows[:, 1]).sum()) * _A_PAIR
+
+
+def _size_of_blocks(rows: Rows) -> int:
+    """Give each core a part of a few rows, where they are long enough to be worth a thread."""
+    return min(_BLOCK, -(-len(rows) // _CORES)) if _comparisons(rows) >= _WORTH_A_THREAD else _BLOCK
 
 
 def _in_threads(block: Callable[[int], Hits], starts: Sequence[int]) -> Iterator[Hits]:
@@ -222,13 +238,12 @@ def _in_threads(block: Callable[[int], Hits], starts: Sequence[int]) -> Iterator
     if len(starts) <= 1:
         yield from map(block, starts)
         return
-    cores = os.cpu_count() or 1
     waiting: deque[Future[Hits]] = deque()
-    threads = ThreadPoolExecutor(cores)
+    threads = ThreadPoolExecutor(_CORES)
     try:
         for start in starts:
             waiting.append(threads.submit(block, start))
-            if len(waiting) > 2 * cores:
+            if len(waiting) > 2 * _CORES:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -72,16 +72,21 @@ def limits(command: Command) -> Command:
     return functools.reduce(lambda decorated, option: option(decorated), reversed(options), with_limits)
 
 
-def checkers(command: Command) -> Command:
-    """Start the processes that a large crawl will need while this one still imports; to be used outside the others."""
+def checkers(many: Callable[..., bool]) -> Callable[[Command], Command]:
+    """Where `many` pictures are to be checked, start the processes for that while the command still imports.
 
-    @functools.wraps(command)
-    def with_checkers(number: int, *, dry_run: bool, urls_only: bool, **given: Any) -> None:  # noqa: ANN401  the other options
-        large = number > workers.WORTHWHILE and not (dry_run or urls_only)
-        with workers.prepared(workers.PROCESSES if large else 0, "negbuild.checking"):
-            command(number=number, dry_run=dry_run, urls_only=urls_only, **given)
+    `many` gets what the command gets. To be used outside the other options.
+    """
 
-    return with_checkers
+    def starting(command: Command) -> Command:
+        @functools.wraps(command)
+        def with_checkers(**given: Any) -> None:  # noqa: ANN401  the options
+            with workers.prepared(workers.PROCESSES if many(**given) else 0, "negbuild.checking"):
+                command(**given)
+
+        return with_checkers
+
+    return starting
 
 
 def manners(command: Command) -> Command:

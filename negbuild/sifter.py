@@ -66,6 +66,7 @@ class Sifter:
             else:
                 known.append((_without_password(candidate), decision))
         intake.record(known, self._order.search.text)
+        intake.expect(len(entries))
         if not self._local:
             self._catalog.expect([entry.candidate for entry in entries], self._order.search.text)
             self._catalog.forget_pending(passed)

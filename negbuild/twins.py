@@ -52,6 +52,10 @@ class Comparer:
         """Take (key, fingerprint) in whose pairs are known."""
         self._index.hold(self._seen_textured(batch))
 
+    def expect(self, number: int) -> None:
+        """Know that so many more may come."""
+        self._index.expect(number)
+
     def add(self, batch: _Batch) -> list[Pair]:
         """Take (key, fingerprint) in; return the pairs of each with all before it, the batch included.
 
@@ -97,8 +101,9 @@ def confirmed_pairs(
     """
     if not new:  # then there is no need to lay out what is known
         return
-    index, looker = Index(JOIN_RADIUS, len(new)), _Looker([*known, *new], views, call)
+    index, looker = Index(JOIN_RADIUS), _Looker([*known, *new], views, call)
     index.hold(_prints(known))
+    index.expect(len(new))
     done = 0
     for batch, near, pairs in looker.look((batch, index.near(_prints(batch))) for batch in _batches(new)):
         distances = Counter(near[:, 2].tolist())

@@ -5,12 +5,13 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Self
 
-from negbuild.download import Downloads
 from negbuild.hosts import Hosts
 from negbuild.manners import Manners
+from negbuild.model import NO_VALIDATORS, Skip, Validators
 
 if TYPE_CHECKING:
     from negbuild.calls import Calls
+    from negbuild.download import Downloads, Fetched
     from negbuild.source import Answer
 
 
@@ -21,19 +22,26 @@ class Web:
         """Behave like that; `hosts` is what is known of hosts by now."""
         self._manners = manners
         self._hosts = Hosts(manners.pace) if hosts is None else hosts
-        self._downloads = Downloads(manners, self._hosts)
-        self.fetch, self.release = self._downloads.fetch, self._downloads.release
+        self._downloads: Downloads | None = None
         self._lock = threading.Lock()
         self._calls: Calls | None = None
         self._ending = False
 
     async def __aenter__(self) -> Self:
-        await self._downloads.__aenter__()
         return self
 
-    async def __aexit__(self, *error: object) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self.close()
-        await self._downloads.__aexit__(*error)
+        if self._downloads:
+            await self._downloads.close()
+
+    async def fetch(self, url: str, known: Validators = NO_VALIDATORS) -> "Fetched | Skip":
+        """See `Downloads.fetch`."""
+        return await self._downloading().fetch(url, known)
+
+    def release(self, size: int) -> None:
+        """See `Downloads.release`."""
+        self._downloading().release(size)
 
     def get(
         self, url: str, params: Mapping[str, str | int] | None = None, headers: Mapping[str, str] | None = None
@@ -61,7 +69,18 @@ class Web:
             self._ending = True
             if self._calls:
                 self._calls.wind_down()
-        self._downloads.wind_down()
+        if self._downloads:
+            self._downloads.wind_down()
+
+    def _downloading(self) -> "Downloads":
+        """Make ready for downloads at the first one: its client takes longer to load than a small folder to add."""
+        if self._downloads is None:
+            from negbuild.download import Downloads
+
+            self._downloads = Downloads(self._manners, self._hosts)
+            if self._ending:
+                self._downloads.wind_down()
+        return self._downloads
 
     def _called(self) -> "Calls":
         """Make ready for calls at the first one, in the thread that makes it: many a crawl makes none."""

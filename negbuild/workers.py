@@ -23,6 +23,9 @@ PROCESSES = min(_CORES, 4) if _CORES > 1 else 0
 WORTHWHILE = 64
 """Pictures before the first process checks any: starting it costs as much as checking them."""
 
+SURELY_WORTHWHILE = 4 * WORTHWHILE
+"""Pictures named before the first process starts: enough, even where many of them come to nothing."""
+
 PATIENCE = 300
 """Calls, of some ms each, that take as long as starting the processes."""
 

@@ -20,7 +20,7 @@ from negbuild.checkers import Checkers
 from negbuild.checking import Checked, check
 from negbuild.model import Image, SkipReason
 from negbuild.picture import Limits
-from negbuild.workers import PROCESSES, WORTHWHILE
+from negbuild.workers import PROCESSES, SURELY_WORTHWHILE, WORTHWHILE
 from tests.conftest import cli_environment, encode
 
 Negbuild = Callable[..., Any]
@@ -140,6 +140,23 @@ def test_few_pictures_and_an_idle_machine_need_no_process(photo: Photo) -> None:
 
 @linux
 @pytest.mark.usefixtures("several")
+def test_processes_get_ready_as_soon_as_many_pictures_are_expected(photo: Photo) -> None:
+    async def main() -> None:
+        async with Checkers(LIMITS) as checkers:
+            checkers.expect(SURELY_WORTHWHILE - 1)
+            assert not children(os.getpid())
+            for _ in range(2):
+                checkers.expect(1)
+                assert len(children(os.getpid())) == 2
+            await asyncio.to_thread(until, lambda: len(checkers.employed) == 2)  # before there is any picture
+            found = await asyncio.gather(*(checkers.check(photo(seed)) for seed in range(5)))
+            assert all(isinstance(one.outcome, Image) for one in found)
+
+    run(main())
+
+
+@linux
+@pytest.mark.usefixtures("several")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
 def test_what_an_ended_process_had_to_do_is_done_all_the_same(photo: Photo, how: signal.Signals) -> None:
     pictures = [photo(seed) for seed in range(20)] * 20
@@ -236,6 +253,18 @@ def many(tmp_path: Path, photo: Photo) -> Path:
     return folder
 
 
+def started_by(arguments: list[str], where: Path) -> tuple[int, int]:
+    """Run a command; give its exit code, and how many processes it started, of which none is left."""
+    command, seen = [sys.executable, "-m", "negbuild", *arguments], set[int]()
+    with subprocess.Popen(
+        command, cwd=where, env=cli_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as running:
+        while running.poll() is None:
+            seen.update(children(running.pid))
+    assert not any(Path(f"/proc/{one}").exists() for one in seen)
+    return running.returncode, len(seen)
+
+
 def adding(folder: Path) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "negbuild", "add", str(folder), "--category", "c", "--role", "known"]
     return subprocess.Popen(
@@ -260,14 +289,20 @@ def adding(folder: Path) -> "subprocess.Popen[str]":
     ],
 )
 def test_a_large_crawl_starts_processes_before_anything_else(tmp_path: Path, options: list[str], early: bool) -> None:
-    command = [sys.executable, "-m", "negbuild", "crawl", "--source", "noise", *options]
-    seen: set[int] = set()
-    with subprocess.Popen(command, cwd=tmp_path, env=cli_environment(), stdout=subprocess.DEVNULL) as running:
-        while running.poll() is None:
-            seen.update(children(running.pid))
-    assert running.returncode == 0
-    assert len(seen) == (PROCESSES if early else 0)
-    assert not any(Path(f"/proc/{one}").exists() for one in seen)
+    code, seen = started_by(["crawl", "--source", "noise", *options], tmp_path)
+    assert (code, seen) == (0, PROCESSES if early else 0)
+
+
+@linux
+@pytest.mark.skipif(not PROCESSES, reason="one processor: no process")
+@pytest.mark.parametrize(("files", "early"), [(SURELY_WORTHWHILE, True), (SURELY_WORTHWHILE - 1, False)])
+def test_adding_a_large_folder_starts_processes_before_anything_else(tmp_path: Path, files: int, early: bool) -> None:
+    for number in range(files):
+        folder = tmp_path / str(number % 3) / "deep"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number}.jpg").touch()
+    code, seen = started_by(["add", ".", "--role", "known"], tmp_path)  # which is refused: the workspace lies in it
+    assert (code, seen) == (2, PROCESSES if early else 0)
 
 
 @linux

@@ -145,10 +145,35 @@ def test_much_work_in_small_batches_is_worth_compiling_too(monkeypatch: pytest.M
         index.add(family[start : start + 5])
         worth.append(len(asked))
     assert worth == [0, 0, 1, 2]
-    expecting = Index(60, expected=6)
+    expecting = Index(60)
     expecting.hold(family[:15])
-    expecting.add(family[15:17])
+    expecting.expect(6)
+    expecting.add(family[15:16])
+    assert len(asked) == 2, "not worth it: 15 comparisons are due, and 5 times 15 more"
+    expecting.expect(2)
+    expecting.add(family[16:18])
     assert len(asked) == 3
+
+
+def test_a_few_new_ones_are_shared_out_between_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "_CORES", 3)
+    family, sizes = relatives(4, 40), []
+
+    def compare(columns: Columns, codes: Codes, rows: Rows, radius: int) -> Hits:
+        sizes.append(len(rows))
+        return neighbours.compare(columns, codes, rows, radius)
+
+    monkeypatch.setattr(neighbours, "_way_to_compare", lambda _comparisons: compare)
+    shared = Index(60)
+    shared.hold(family[:30])
+    monkeypatch.setattr(neighbours, "_WORTH_A_THREAD", 8 * (30 * 10 + 45))
+    found = shared.add(family[30:])
+    assert sorted(sizes) == [2, 4, 4]
+    monkeypatch.setattr(neighbours, "_WORTH_A_THREAD", 8 * (30 * 10 + 45) + 1)
+    alone = Index(60)
+    alone.hold(family[:30])
+    assert alone.add(family[30:]) == found
+    assert sorted(sizes) == [2, 4, 4, 10]
 
 
 @pytest.mark.parametrize("radius", [0, 16, TWO_WORDS - 1, TWO_WORDS, TWO_WORDS + 1, 48, 60, 80, 192])

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -137,10 +138,19 @@ def test_what_only_tells_loads_no_heavy_package(option: str, tmp_path: Path) -> 
     assert packages.isdisjoint({"PIL", "numpy", "aiohttp", "requests", "rich", "sqlite3", "skimage"})
 
 
-def test_a_crawl_that_calls_no_service_does_not_load_what_calls_are_made_with(tmp_path: Path) -> None:
-    packages = loaded("crawl --source noise -n 2", tmp_path)
-    assert {"negbuild", "aiohttp"} <= packages
-    assert "requests" not in packages
+@pytest.mark.parametrize(
+    "command", ["crawl --source noise -n 2", "add photos --role known", "dedup", "dedup photos", "status"]
+)
+def test_who_asks_nobody_does_not_load_what_is_asked_with(
+    command: str, photo: Callable[[int], bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "photos" / "cup").mkdir(parents=True)
+    for seed in range(6):
+        (tmp_path / "photos" / "cup" / f"{seed}.jpg").write_bytes(photo(seed))
+    run("-m", "negbuild", "add", "photos", "--role", "known", where=tmp_path, path=ROOT)
+    packages = loaded(command, tmp_path)
+    assert {"negbuild", "sqlite3"} <= packages
+    assert packages.isdisjoint({"aiohttp", "requests"})
 
 
 def test_every_public_name_is_there(tmp_path: Path) -> None:

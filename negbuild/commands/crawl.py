@@ -1,5 +1,7 @@
 """The commands `crawl` and `add`, which is a crawl of your own folder."""
 
+import os
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +9,7 @@ import click
 
 from negbuild import options, show, terminal
 from negbuild.model import Role, Search
+from negbuild.workers import SURELY_WORTHWHILE, WORTHWHILE
 
 if TYPE_CHECKING:
     from negbuild.manners import Manners
@@ -15,10 +18,21 @@ if TYPE_CHECKING:
     from negbuild.workspace import Workspace
 
 
+def _holds_many(path: Path, **_: object) -> bool:
+    """Whether a folder has so many files; an archive tells while it is read."""
+    files = (name for _, _, names in os.walk(path) for name in names)
+    return next(islice(files, SURELY_WORTHWHILE - 1, None), None) is not None
+
+
+def _asks_for_many(number: int, *, dry_run: bool, urls_only: bool, **_: object) -> bool:
+    return number > WORTHWHILE and not (dry_run or urls_only)
+
+
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--role", type=options.roles, required=True, help="What these pictures are to the classifier.")
 @click.option("--category", help="What they show; else each folder is a category named after it.")
+@options.checkers(_holds_many)
 @options.limits
 @options.workspace
 @options.as_json
@@ -83,7 +97,7 @@ def add(
 @click.option("--retry", is_flag=True, help="Take up only what failed for now, in any crawl of the workspace.")
 @click.option("--dry-run", is_flag=True, help="Say what would be fetched; fetch and write nothing.")
 @click.option("--urls-only", is_flag=True, help="Print the addresses that would be fetched, one a line.")
-@options.checkers
+@options.checkers(_asks_for_many)
 @options.wishes
 @options.limits
 @options.workspace  # before the manners, which look into its settings
