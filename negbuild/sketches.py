@@ -35,21 +35,37 @@ _ROUGH_MARGIN = 0.06  # by which the rough correlation may be better the other w
 _STEPS, _BATCH = 8, 8
 _MANY = 4096  # sketches in one matrix product, of 10 kB each
 
-Sketches = NDArray[np.void]
-"""Shape (n,): the `rough` square of each picture, its `aspect` and `textured` blocks; see `looks.Sketch`.
-
-`halved` is the square at half its size.
-"""
-
 _HALF_SIDE = ROUGH_SIDE // 2
-_SKETCH = np.dtype(
-    [
-        ("rough", np.int8, (ROUGH_SIDE, ROUGH_SIDE)),
-        ("halved", np.int8, (_HALF_SIDE, _HALF_SIDE)),
-        ("aspect", np.float64),
-        ("textured", np.int64),
-    ]
-)
+
+
+class Sketches(NamedTuple):
+    """Sketches of n pictures: their `squares` as bytes, and columns of n; see `looks.Sketch`.
+
+    `halved` are the squares at half their size, shape (n, 16, 16), which most pairs are refused by: the squares of a
+    large catalog would take long to lay out.
+    """
+
+    squares: list[bytes]
+    halved: NDArray[np.int8]
+    aspect: NDArray[np.float64]
+    textured: NDArray[np.int64]
+
+    def rough(self, places: NDArray[np.intp]) -> NDArray[np.int8]:
+        """Squares of some pictures, shape (m, 32, 32)."""
+        squares = b"".join([self.squares[place] for place in places.tolist()])
+        return np.frombuffer(squares, dtype=np.int8).reshape(-1, ROUGH_SIDE, ROUGH_SIDE)
+
+    def some(self, places: NDArray[np.intp]) -> "Sketches":
+        """Those of some pictures."""
+        squares = [self.squares[place] for place in places.tolist()]
+        return Sketches(squares, self.halved[places], self.aspect[places], self.textured[places])
+
+    def put(self, places: NDArray[np.intp], others: "Sketches") -> None:
+        """Put others in the place of some."""
+        for place, square in zip(places.tolist(), others.squares, strict=True):
+            self.squares[place] = square
+        self.halved[places], self.aspect[places], self.textured[places] = others[1:]
+
 
 Roughs = NDArray[np.void]
 """Shape (n,): of each pair the best rough `alignment`, and how much they are `alike` in it."""
@@ -66,7 +82,7 @@ class Sketchbook:
         """Hold those that are known; places of neighbours are those in `keys`."""
         self._keys, self._views = keys, views
         known = [views.sketches.get(key, _BLANK) for key in keys]
-        self._sketches = _columns(known)
+        self._sketches = _laid(known)
         self._held = np.array([sketch is not _BLANK for sketch in known], dtype=np.bool_)
 
     def of(self, near: Near) -> Sketches:
@@ -77,7 +93,7 @@ class Sketchbook:
 
     def _hold(self, places: NDArray[np.intp]) -> None:
         if places.size:
-            self._sketches[places] = _columns([self._views.sketch(self._keys[place]) for place in places.tolist()])
+            self._sketches.put(places, _laid([self._views.sketch(self._keys[place]) for place in places.tolist()]))
             self._held[places] = True
 
 
@@ -94,17 +110,17 @@ class Lead(NamedTuple):
 
 
 def columns(sketches: Iterable[Sketch]) -> Sketches:
-    """Lay sketches one below the other."""
-    return _columns([sketch.packed() for sketch in sketches])
+    """Lay sketches out."""
+    return _laid([sketch.packed() for sketch in sketches])
 
 
-def _columns(packed: Sequence[PackedSketch]) -> Sketches:
-    laid = np.empty(len(packed), dtype=_SKETCH)
-    if packed:
-        rough, laid["aspect"], laid["textured"] = zip(*packed, strict=True)
-        laid["rough"] = np.frombuffer(b"".join(rough), dtype=np.int8).reshape(laid["rough"].shape)
-        for start in range(0, len(laid), _MANY):
-            laid["halved"][start : start + _MANY] = _halved(laid["rough"][start : start + _MANY])
+def _laid(packed: Sequence[PackedSketch]) -> Sketches:
+    squares, aspect, textured = map(list, zip(*packed, strict=True)) if packed else ([], [], [])
+    halved = np.empty((len(packed), _HALF_SIDE, _HALF_SIDE), dtype=np.int8)
+    laid = Sketches(squares, halved, np.array(aspect, dtype=np.float64), np.array(textured, dtype=np.int64))
+    for start in range(0, len(packed), _MANY):
+        places = np.arange(start, min(start + _MANY, len(packed)))
+        halved[places] = _halved(laid.rough(places))
     return laid
 
 
@@ -118,12 +134,12 @@ def _halved(squares: NDArray[np.int8]) -> NDArray[np.int8]:
 def among(sketches: Sketches, near: Near) -> tuple[Sketches, Near]:
     """Copy the sketches that some neighbours need, and let these count in them."""
     places, renumbered = np.unique(near[:, :2], return_inverse=True)
-    return sketches[places], np.column_stack([renumbered.reshape(-1, 2), near[:, 2:]])
+    return sketches.some(places), np.column_stack([renumbered.reshape(-1, 2), near[:, 2:]])
 
 
 def detailed(sketches: Sketches, near: Near) -> NDArray[np.bool_]:
     """Say which pairs have enough detail to be aligned."""
-    return np.asarray(sketches["textured"][near[:, :2]].min(axis=1) >= FEWEST_BLOCKS)
+    return np.asarray(sketches.textured[near[:, :2]].min(axis=1) >= FEWEST_BLOCKS)
 
 
 def sift(sketches: Sketches, near: Near) -> tuple[NDArray[np.intp], Roughs]:
@@ -132,8 +148,8 @@ def sift(sketches: Sketches, near: Near) -> tuple[NDArray[np.intp], Roughs]:
     plain = np.flatnonzero(~aligned & (near[:, 2] <= TIGHT_DISTANCE))
     found = [(plain, np.zeros(len(plain), dtype=_ROUGH))]
     for some in _with_one_newer(near, np.flatnonzero(aligned)):
-        shown = _shown(sketches[near[some[0], 1]])
-        halves = _flat(turned(sketches["halved"][near[some, 0]], near[some, 3]))
+        shown = _shown(sketches, near[some[:1], 1])
+        halves = _flat(turned(sketches.halved[near[some, 0]], near[some, 3]))
         left = some[registration.choose(registration.halved(shown), halves)[1] > HALVED_CORRELATION]
         rough = _roughly(shown, sketches, near[left])
         likely = rough["alike"] > ROUGH_CORRELATION - _ROUGH_MARGIN
@@ -149,13 +165,13 @@ def _with_one_newer(near: Near, places: NDArray[np.intp]) -> Iterator[NDArray[np
         yield from (some[start : start + _MANY] for start in range(0, len(some), _MANY))
 
 
-def _shown(newer: np.void) -> registration.Gallery:
-    return registration.gallery(contrast(newer["rough"]), newer["aspect"])
+def _shown(sketches: Sketches, newer: NDArray[np.intp]) -> registration.Gallery:
+    return registration.gallery(contrast(sketches.rough(newer)[0]), float(sketches.aspect[newer[0]]))
 
 
 def _roughly(shown: registration.Gallery, sketches: Sketches, near: Near) -> Roughs:
     """Choose the best rough alignments for pairs with one newer picture, which is shown in all of them."""
-    templates = _flat(turned(sketches["rough"][near[:, 0]], near[:, 3]))
+    templates = _flat(turned(sketches.rough(near[:, 0]), near[:, 3]))
     rough = np.empty(len(near), dtype=_ROUGH)
     number, rough["alike"] = registration.choose(shown, templates)
     rough["alignment"] = shown.alignments[number]
@@ -185,20 +201,20 @@ def probe(sketches: Sketches, near: Near, roughs: Roughs) -> list[Lead | None]:
 
 def _same(sketches: Sketches, near: Near) -> NDArray[np.bool_]:
     """Say which pairs may be the same as they lie: both ways or neither, as sums of whole numbers are exact."""
-    one, other = _flat(turned(sketches["rough"][near[:, 0]], near[:, 3])), _flat(sketches["rough"][near[:, 1]])
+    one, other = _flat(turned(sketches.rough(near[:, 0]), near[:, 3])), _flat(sketches.rough(near[:, 1]))
     product, ones, others = (np.einsum("np,np->n", *two) for two in ((one, other), (one, one), (other, other)))
     return np.asarray(product > _SAME_CORRELATION * np.sqrt(ones.astype(np.float64) * others))
 
 
 def _lead(sketches: Sketches, pair: Near, rough: np.void, *, as_is: bool) -> Lead | None:
     # What the pictures show tells which is brought onto which: copies are copies whichever came first.
-    one, other = (sketches["rough"][place].tobytes() for place in pair[0, :2])
+    one, other = (sketches.squares[place] for place in pair[0, :2].tolist())
     exchanged = one > other
     if as_is:
         return Lead(_AS_IS, as_is=True, exchanged=exchanged)
     if exchanged:
         there = _exchanged(pair, np.array([True]))
-        (rough,) = _roughly(_shown(sketches[there[0, 1]]), sketches, there)
+        (rough,) = _roughly(_shown(sketches, there[:, 1]), sketches, there)
     return Lead(rough["alignment"], exchanged=exchanged) if rough["alike"] > ROUGH_CORRELATION else None
 
 
@@ -213,8 +229,8 @@ def _exchanged(near: Near, exchanged: NDArray[np.bool_]) -> Near:
 def _refined(sketches: Sketches, near: Near, leads: Sequence[Lead]) -> list[Lead | None]:
     """Improve rough alignments; where fingerprints are far apart they have to fit well then."""
     near = _exchanged(near, np.array([lead.exchanged for lead in leads]))
-    templates = contrast(turned(sketches["rough"][near[:, 0]], near[:, 3]))
-    pictures = contrast(sketches["rough"][near[:, 1]])
+    templates = contrast(turned(sketches.rough(near[:, 0]), near[:, 3]))
+    pictures = contrast(sketches.rough(near[:, 1]))
     alignments = np.stack([lead.alignment for lead in leads if lead.alignment is not None])
     refined = registration.refine(templates, pictures, alignments, _STEPS)
     alike = registration.correlation(templates, pictures, refined)
