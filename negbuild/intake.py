@@ -76,6 +76,7 @@ class Intake:
         if not arrivals:
             return Taken(0, 0)
         new = self._new(arrivals)
+        self._comparer.expect(len(new) - len(arrivals))
         prints = dict(zip(new, fingerprints([one.grids for one in new.values() if one.grids]), strict=True))
         pairs, guarded = self._comparer.add(list(prints.items())), self._watch.guarded(list(prints.items()))
         images = {arrival.outcome: arrival.data for arrival in new.values() if isinstance(arrival.outcome, Image)}

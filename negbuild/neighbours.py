@@ -77,8 +77,8 @@ class Index:
         self._held.take(batch)
 
     def expect(self, number: int) -> None:
-        """Know that so many more may be added, which tells what is worth loading before the first of them is."""
-        self._expected += number
+        """Know that so many more, or fewer, may be added: it tells what is worth loading before the first of them."""
+        self._expected = max(0, self._expected + number)
 
     def add(self, batch: Sequence[Fingerprint]) -> list[Neighbour]:
         """Take fingerprints in; return their neighbours among all that came before, each other included."""
@@ -206,7 +206,6 @@ def _compared(
     columns = held.columns
     held.comparisons += _comparisons(rows)
     compare = _way_to_compare(held.comparisons + held.expected)
-
     size = _size_of_blocks(rows)
 
     def block(start: int) -> Hits:

@@ -110,7 +110,7 @@ class Lead(NamedTuple):
 
 
 def columns(sketches: Iterable[Sketch]) -> Sketches:
-    """Lay sketches out."""
+    """Lay sketches out, in their order."""
     return _laid([sketch.packed() for sketch in sketches])
 
 

@@ -53,7 +53,7 @@ class Comparer:
         self._index.hold(self._seen_textured(batch))
 
     def expect(self, number: int) -> None:
-        """Know that so many more may come."""
+        """Know that so many more, or fewer, may come."""
         self._index.expect(number)
 
     def add(self, batch: _Batch) -> list[Pair]:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from negbuild import neighbours
 from negbuild.errors import CatalogError
 from negbuild.fingerprint import grids
 from negbuild.intake import Arrival, Intake
-from negbuild.model import Candidate, Role
+from negbuild.model import Candidate, Role, Skip, SkipReason
 from negbuild.picture import Inspection, inspect
 from negbuild.workspace import Workspace
 
@@ -73,6 +74,36 @@ def test_a_picture_that_was_damaged_in_the_store_or_lost_is_told_when_it_is_need
         1,
         f"negbuild: picture {stored.stem}: is lost from the store; put images/ back from a copy\n",
     )
+
+
+def test_what_arrives_without_a_picture_is_no_longer_expected(
+    photo: Photo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def way(comparisons: int) -> neighbours.Compare:
+        asked.append(comparisons)
+        return neighbours.compare
+
+    monkeypatch.setattr(neighbours, "_way_to_compare", way)
+    workspace = Workspace(tmp_path)
+    workspace.make()
+
+    def arrival(number: int) -> Arrival:
+        candidate = Candidate("folder", str(number), f"file:///{number}.jpg", category="dog")
+        if number < 90:
+            return Arrival(candidate, Skip(SkipReason.NOT_AN_IMAGE))
+        inspection = inspect(photo(number))
+        assert isinstance(inspection, Inspection)
+        return Arrival(candidate, inspection.image, photo(number), grids(inspection.thumbnail))
+
+    with workspace.writing() as catalog:
+        catalog.declare("dog", Role.UNKNOWN)
+        intake = Intake(catalog, workspace.store)
+        intake.expect(100)
+        intake.settle([arrival(90)], "")
+        intake.settle([arrival(number) for number in (*range(90), 91)], "")
+    assert max(asked) == 8 * (1 + 8), "two pictures are compared, and each of the eight that are left with the first"
 
 
 def test_a_run_that_ends_before_its_rows_are_written_leaves_nothing(photo: Photo, tmp_path: Path) -> None:

@@ -150,9 +150,16 @@ def test_much_work_in_small_batches_is_worth_compiling_too(monkeypatch: pytest.M
     expecting.expect(6)
     expecting.add(family[15:16])
     assert len(asked) == 2, "not worth it: 15 comparisons are due, and 5 times 15 more"
-    expecting.expect(2)
+    expecting.expect(3)
+    expecting.expect(-1)
     expecting.add(family[16:18])
     assert len(asked) == 3
+    expecting = Index(60)
+    expecting.hold(family[:15])
+    expecting.expect(-9)
+    expecting.expect(7)
+    expecting.add(family[15:16])
+    assert len(asked) == 4, "less than none cannot be expected"
 
 
 def test_a_few_new_ones_are_shared_out_between_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
