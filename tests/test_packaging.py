@@ -139,17 +139,18 @@ def test_what_only_tells_loads_no_heavy_package(option: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "command", ["crawl --source noise -n 2", "add photos --role known", "dedup", "dedup photos", "status"]
+    "command", ["crawl --source noise -n 2", "add cup --role known", "dedup", "dedup cup", "split"]
 )
 def test_who_asks_nobody_does_not_load_what_is_asked_with(
     command: str, photo: Callable[[int], bytes], tmp_path: Path
 ) -> None:
-    (tmp_path / "photos" / "cup").mkdir(parents=True)
-    for seed in range(6):
-        (tmp_path / "photos" / "cup" / f"{seed}.jpg").write_bytes(photo(seed))
-    run("-m", "negbuild", "add", "photos", "--role", "known", where=tmp_path, path=ROOT)
+    for first, (category, role) in enumerate([("cup", "known"), ("street", "unknown")]):
+        (tmp_path / category).mkdir()
+        for seed in range(6):
+            (tmp_path / category / f"{seed}.jpg").write_bytes(photo(6 * first + seed))
+        run("-m", "negbuild", "add", category, "--role", role, where=tmp_path, path=ROOT)
     packages = loaded(command, tmp_path)
-    assert {"negbuild", "sqlite3"} <= packages
+    assert {"negbuild", "numpy"} <= packages
     assert packages.isdisjoint({"aiohttp", "requests"})
 
 
