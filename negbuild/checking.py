@@ -2,14 +2,12 @@
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from negbuild.fingerprint import Grids, grids
 from negbuild.looks import look
 from negbuild.model import Image, PackedSketch, Skip
 from negbuild.picture import Limits, inspect
 
-Packed = tuple[type[Image | Skip], list[Any], list[tuple[bytes, tuple[int, int]]], PackedSketch | None]
+Packed = tuple[type[Image | Skip], list[Any], Grids | None, PackedSketch | None]
 """Plain values: the records themselves would take five times as long from process to process."""
 
 
@@ -33,11 +31,10 @@ def check_packed(data: bytes, limits: tuple[Any, ...], sketch: bool) -> Packed:
     """Check the bytes of one picture for another process; `limits` are the fields of `Limits`, in order."""
     outcome, reduced, sketched = check(data, Limits(*limits), sketch=sketch)
     fields = [getattr(outcome, name) for name in outcome.__slots__]
-    return type(outcome), fields, [(grid.tobytes(), grid.shape) for grid in reduced or ()], sketched
+    return type(outcome), fields, reduced, sketched
 
 
 def unpacked(packed: Packed) -> Checked:
     """Put together what another process found."""
-    kind, fields, parts, sketch = packed
-    read = [np.frombuffer(levels, np.uint8).reshape(shape) for levels, shape in parts]
-    return Checked(kind(*fields), Grids(*read) if read else None, sketch)
+    kind, fields, reduced, sketch = packed
+    return Checked(kind(*fields), reduced, sketch)

@@ -7,7 +7,6 @@ transposition, those of the dHashes from flips of their two small grids, so that
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +37,6 @@ _WEIGHTS = _DCT_SIDE + _SIDE + 1 + _SIDE
 _WEIGHT_UNITS = 2.0**22  # in one; Pillow rounds the weights of a reduction to whole ones
 _ROWS_AT_ONCE = 8  # so few that OpenBLAS multiplies them in the calling thread: its own ones would cost more
 
-Grey = NDArray[np.uint8]
-
 Codes = NDArray[np.uint64]
 """Shape (n, 8, 3): pictures, orientations, and one word for each of pHash, dHash and vertical dHash."""
 
@@ -53,20 +50,19 @@ def _dct_rows() -> NDArray[np.float64]:
 _DCT = _dct_rows()
 
 
-class Grids(NamedTuple):
-    """A picture reduced to what is hashed: 32 x 32, 8 rows of 9, and 9 rows of 8 pixels, grey."""
+Grids = bytes
+"""A picture reduced to what is hashed: 32 x 32, 8 rows of 9, and 9 rows of 8 pixels, grey, one after the other."""
 
-    square: Grey
-    wide: Grey
-    tall: Grey
+_SHAPES = (_DCT_SIDE, _DCT_SIDE), (_SIDE, _SIDE + 1), (_SIDE + 1, _SIDE)  # rows and columns
+_SIZES = [rows * columns for rows, columns in _SHAPES]
 
 
 def grids(thumbnail: Pillow.Image) -> Grids:
     """Reduce one grey thumbnail (mode L, any size) as Pillow's LANCZOS does; threads can share this part."""
     width, height = thumbnail.size
     if height > 2 * width - _DCT_SIDE:  # Pillow 13 reduces the columns of these first, and rounds in between
-        sizes = (_DCT_SIDE, _DCT_SIDE), (_SIDE + 1, _SIDE), (_SIDE, _SIDE + 1)
-        return Grids(*(np.asarray(thumbnail.resize(size, Pillow.Resampling.LANCZOS)) for size in sizes))
+        reduced = (thumbnail.resize(shape[::-1], Pillow.Resampling.LANCZOS) for shape in _SHAPES)
+        return b"".join(one.tobytes() for one in reduced)
     padded = np.zeros((-(-height // _ROWS_AT_ONCE), _ROWS_AT_ONCE, width))
     padded.reshape(-1, width)[:height] = np.asarray(thumbnail)
     rows = _rounded((padded @ _weights(width)).reshape(-1, _WEIGHTS)[:height])
@@ -74,7 +70,7 @@ def grids(thumbnail: Pillow.Image) -> Grids:
     square = down[:_DCT_SIDE] @ rows[:, :_DCT_SIDE]
     wide = down[end:] @ rows[:, _DCT_SIDE:end]
     tall = down[_DCT_SIDE:end] @ rows[:, end:]
-    return Grids(*(_rounded(grid).astype(np.uint8) for grid in (square, wide, tall)))
+    return b"".join([_rounded(grid).astype(np.uint8).tobytes() for grid in (square, wide, tall)])
 
 
 @lru_cache(maxsize=512)  # 40 kB each, in most cases
@@ -119,7 +115,9 @@ def fingerprints(batch: Sequence[Grids]) -> list[Fingerprint]:
     """Hash reduced pictures, in order."""
     if not batch:
         return []
-    squares, wide, tall = map(np.stack, zip(*batch, strict=True))
+    levels = np.frombuffer(b"".join(batch), np.uint8).reshape(len(batch), sum(_SIZES))
+    parts = np.split(levels, np.cumsum(_SIZES)[:-1], axis=1)
+    squares, wide, tall = (part.reshape(-1, *shape) for part, shape in zip(parts, _SHAPES, strict=True))
     squares = squares.astype(np.float64)
     blocks = _DCT @ squares @ _DCT.T
     codes = np.stack(

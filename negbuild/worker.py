@@ -12,8 +12,9 @@ import os
 import pickle
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
+from functools import lru_cache
 from typing import BinaryIO
 
 _HALF = 8
@@ -22,12 +23,17 @@ HEAD = 2 * _HALF
 
 def call(function: Callable[..., object], *arguments: object) -> bytes:
     """Write a call down; the function must be one that can be imported."""
-    return _message((function, arguments, False))
+    return _message(_pickled((function, arguments, False)))
 
 
-def call_on(data: bytes, function: Callable[..., object], *arguments: object) -> list[bytes]:
-    """Write a call down, in parts; `data` is the first argument."""
-    return [_message((function, arguments, True), data), data]
+def call_on(data: bytes, function: Callable[..., object], *arguments: Hashable) -> list[bytes]:
+    """Write a call down, in parts; `data` is the first argument, and the others are mostly those of the last call."""
+    return [_message(_call_on(function, arguments), data), data]
+
+
+@lru_cache(maxsize=1)
+def _call_on(function: Callable[..., object], arguments: tuple[Hashable, ...]) -> bytes:
+    return _pickled((function, arguments, True))
 
 
 def length(head: bytes | bytearray) -> int:
@@ -43,8 +49,11 @@ def answer(message: bytes | bytearray) -> object:
     raise what
 
 
-def _message(content: object, data: bytes = b"") -> bytes:
-    pickled = pickle.dumps(content, pickle.HIGHEST_PROTOCOL)
+def _pickled(content: object) -> bytes:
+    return pickle.dumps(content, pickle.HIGHEST_PROTOCOL)
+
+
+def _message(pickled: bytes, data: bytes = b"") -> bytes:
     return len(pickled).to_bytes(_HALF, "little") + len(data).to_bytes(_HALF, "little") + pickled
 
 
@@ -56,7 +65,7 @@ def _serve(calls: BinaryIO, answers: BinaryIO) -> None:
             told = True, function(data, *arguments) if on_data else function(*arguments)
         except Exception as error:  # noqa: BLE001  raised where the call came from
             told = False, error
-        answers.write(_message(told))
+        answers.write(_message(_pickled(told)))
         answers.flush()
 
 

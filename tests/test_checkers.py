@@ -11,13 +11,12 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image as Pillow
 
 from negbuild import checkers as module
 from negbuild.checkers import Checkers
-from negbuild.checking import Checked, check
+from negbuild.checking import check
 from negbuild.model import Image, SkipReason
 from negbuild.picture import Limits
 from negbuild.workers import PROCESSES, SURELY_WORTHWHILE, WORTHWHILE
@@ -48,14 +47,6 @@ def several(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(work: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(work, 60))
-
-
-def same(one: Checked, other: Checked) -> bool:
-    if (one.outcome, one.sketch) != (other.outcome, other.sketch) or (one.grids is None) != (other.grids is None):
-        return False
-    return all(
-        np.array_equal(a, b) and a.dtype == b.dtype for a, b in zip(one.grids or (), other.grids or (), strict=True)
-    )
 
 
 async def rounds_until_employed(checkers: Checkers, pictures: list[bytes], number: int) -> None:
@@ -101,8 +92,8 @@ def test_a_process_finds_what_this_one_finds(odd: list[bytes], sketch: bool) -> 
     async def main() -> None:
         async with Checkers(LIMITS, sketch=sketch) as checkers:
             await rounds_until_employed(checkers, odd, 2)
-            for found in await asyncio.gather(*map(checkers.check, odd)), [await checkers.check(data) for data in odd]:
-                assert [same(*pair) for pair in zip(found, expected, strict=True)] == [True] * len(odd)
+            assert await asyncio.gather(*map(checkers.check, odd)) == expected
+            assert [await checkers.check(data) for data in odd] == expected
 
     run(main())
 
@@ -170,9 +161,9 @@ def test_what_an_ended_process_had_to_do_is_done_all_the_same(photo: Photo, how:
             for child in children(os.getpid()):
                 os.kill(child, how)
             found = await asyncio.gather(*under_way)
-            assert all(same(one, expected[data]) for one, data in zip(found, pictures, strict=True))
+            assert found == [expected[data] for data in pictures]
             assert checkers.employed == []
-            assert same(await checkers.check(pictures[0]), expected[pictures[0]])
+            assert await checkers.check(pictures[0]) == expected[pictures[0]]
 
     run(main())
     assert not children(os.getpid())
