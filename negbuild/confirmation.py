@@ -24,8 +24,9 @@ def confirm_copies(catalog: Catalog, store: Store, progress: Progress = no_progr
     new = [(key, print_) for key, print_ in prints if key not in before]
     many = len(new) >= PATIENCE  # each may need a call
     with prepared(PROCESSES if many else 0, "negbuild.alignment"), Workers(0 if many else PATIENCE) as workers:
-        kept = catalog.sketches(SKETCHES) if new or catalog.guard_places() else {}
-        views = Views(lambda sha256: workers.call(held_look, store, catalog.find(sha256)), kept)
+        views = Views(
+            lambda sha256: workers.call(held_look, store, catalog.find(sha256)), lambda: catalog.sketches(SKETCHES)
+        )
         for keys, pairs, refused in confirmed_pairs(known, new, views, progress, workers.call):
             catalog.confirm(keys, pairs, refused, alignment.VERSION, afresh=not before)
             catalog.keep_sketches(views.newly_made(), SKETCHES)

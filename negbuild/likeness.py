@@ -1,12 +1,13 @@
 """The part of the catalog that knows which images look alike: fingerprints, sketches, pairs, the copies set aside."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple
 
 from negbuild.database import Database
 from negbuild.model import Drop, Fingerprint, PackedSketch, Pair
 
+_PAGE = 4096  # rows
 _PAIR = "INTO pairs VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -48,10 +49,16 @@ class Likeness:
             "SELECT older, newer, distance, orientation, twins, reason, alignment FROM pairs ORDER BY older, newer",
         )
 
-    def sketches(self, version: str) -> dict[str, PackedSketch]:
-        """Sketches of one version, as plain values; not of every image."""
-        sql = "SELECT sha256, rough, aspect, textured FROM sketches WHERE version = ?"
-        return dict(self._file.read(lambda sha256, *packed: (sha256, packed), sql, version))
+    def sketches(self, version: str) -> Iterator[list[tuple[str, PackedSketch]]]:
+        """Sketches of one version, as plain values, some at a time: all take 1 kB for each image. Some may lack one."""
+        sql = (
+            "SELECT rowid, sha256, rough, aspect, textured FROM sketches "
+            "WHERE version = ? AND rowid > ? ORDER BY rowid LIMIT ?"
+        )
+        last = 0
+        while rows := self._file.read(lambda number, key, *packed: (number, key, packed), sql, version, last, _PAGE):
+            yield [(sha256, packed) for _, sha256, packed in rows]
+            last = rows[-1][0]
 
     def keep_sketches(self, batch: Mapping[str, PackedSketch], version: str) -> None:
         """Keep sketches, as plain values, in the place of those of another version."""

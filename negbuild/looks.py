@@ -3,7 +3,7 @@
 Pure numpy on the thumbnail of `picture.inspect`; about 10 kB a picture, of which its sketch is 1 kB.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from threading import Lock
@@ -94,16 +94,19 @@ def _restored(sketch: Sketch, grey: bytes, frame: tuple[int, int, int, int]) -> 
 LookOf = Callable[[str], Look]
 """Prepares the picture with this key for confirmation."""
 
+Kept = Callable[[], Iterable[Iterable[tuple[str, PackedSketch]]]]
+"""Reads the sketches that are kept from before, by the keys of their pictures, some at a time."""
+
 
 class Views:
-    """Sketches (as plain values) and looks of pictures by their keys, each prepared once; several threads may ask.
+    """Sketches (as plain values) and looks of pictures by their keys; several threads may ask.
 
-    Sketches are all remembered, as every pair needs two. Looks take ten times the room, and in the end make way.
+    Looks are prepared once, and in the end make way for others; a sketch is for who asks to remember.
     """
 
-    def __init__(self, look_of: LookOf, sketches: Mapping[str, PackedSketch] | None = None) -> None:
-        """Know some sketches from the start."""
-        self.sketches = dict(sketches or {})
+    def __init__(self, look_of: LookOf, kept: Kept = tuple) -> None:
+        """Make what is not `kept`."""
+        self.kept = kept
         self._made: dict[str, PackedSketch] = {}
         self._seen = lru_cache(maxsize=_LOOKS)(look_of)
         self._turn = lru_cache(maxsize=_LOOKS)(lambda _key: Lock())
@@ -114,10 +117,9 @@ class Views:
             return self._seen(key)
 
     def sketch(self, key: str) -> PackedSketch:
-        """Give the sketch of a picture."""
-        if key not in self.sketches:
-            self.sketches[key] = self._made[key] = self.look(key).sketch.packed()
-        return self.sketches[key]
+        """Make the sketch of a picture."""
+        sketch = self._made[key] = self.look(key).sketch.packed()
+        return sketch
 
     def newly_made(self) -> dict[str, PackedSketch]:
         """Sketches made since the last time that this was asked; other threads may be making more."""

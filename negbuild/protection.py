@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -126,8 +127,8 @@ def check_guards(
             return views.look(key)
         return look(_thumbnail(catalog.guard_thumbnail(numbered[key].number)))
 
-    kept = {_key(number): sketch for number, sketch in catalog.guard_sketches(SKETCHES).items()}
-    both = Views(look_of, views.sketches | kept)
+    kept = [(_key(number), sketch) for number, sketch in catalog.guard_sketches(SKETCHES).items()]
+    both = Views(look_of, lambda: chain(views.kept(), [kept]))
     last = guards[-1].number
     for above, images in _unchecked(prints, catalog.guard_checks(_VERSION), last):
         fresh = [(key, guard.fingerprint) for key, guard in numbered.items() if guard.number > above]

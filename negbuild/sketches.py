@@ -39,32 +39,23 @@ _HALF_SIDE = ROUGH_SIDE // 2
 
 
 class Sketches(NamedTuple):
-    """Sketches of n pictures: their `squares` as bytes, and columns of n; see `looks.Sketch`.
+    """Sketches of n pictures in columns; see `looks.Sketch`.
 
-    `halved` are the squares at half their size, shape (n, 16, 16), which most pairs are refused by: the squares of a
-    large catalog would take long to lay out.
+    `rough` has shape (n, 32, 32), and (n, 16, 16) the same `halved`, by which most pairs are refused.
     """
 
-    squares: list[bytes]
+    rough: NDArray[np.int8]
     halved: NDArray[np.int8]
     aspect: NDArray[np.float64]
     textured: NDArray[np.int64]
 
-    def rough(self, places: NDArray[np.intp]) -> NDArray[np.int8]:
-        """Squares of some pictures, shape (m, 32, 32)."""
-        squares = b"".join([self.squares[place] for place in places.tolist()])
-        return np.frombuffer(squares, dtype=np.int8).reshape(-1, ROUGH_SIDE, ROUGH_SIDE)
-
     def some(self, places: NDArray[np.intp]) -> "Sketches":
         """Those of some pictures."""
-        squares = [self.squares[place] for place in places.tolist()]
-        return Sketches(squares, self.halved[places], self.aspect[places], self.textured[places])
+        return Sketches(self.rough[places], self.halved[places], self.aspect[places], self.textured[places])
 
-    def put(self, places: NDArray[np.intp], others: "Sketches") -> None:
+    def put(self, places: Sequence[int], others: "Sketches") -> None:
         """Put others in the place of some."""
-        for place, square in zip(places.tolist(), others.squares, strict=True):
-            self.squares[place] = square
-        self.halved[places], self.aspect[places], self.textured[places] = others[1:]
+        self.rough[places], self.halved[places], self.aspect[places], self.textured[places] = others
 
 
 Roughs = NDArray[np.void]
@@ -72,28 +63,30 @@ Roughs = NDArray[np.void]
 
 _ROUGH = np.dtype([("alignment", np.float64, (2, 3)), ("alike", np.float32)])
 
-_BLANK: PackedSketch = bytes(ROUGH_SIDE * ROUGH_SIDE), 1.0, 0
-
 
 class Sketchbook:
     """Sketches of some pictures, each made when it is first asked for; several threads may ask."""
 
     def __init__(self, keys: Sequence[str], views: Views) -> None:
-        """Hold those that are known; places of neighbours are those in `keys`."""
+        """Hold those that are kept; places of neighbours are those in `keys`."""
         self._keys, self._views = keys, views
-        known = [views.sketches.get(key, _BLANK) for key in keys]
-        self._sketches = _laid(known)
-        self._held = np.array([sketch is not _BLANK for sketch in known], dtype=np.bool_)
+        self._sketches = _room_for(len(keys))
+        self._held = np.zeros(len(keys), dtype=np.bool_)
+        place_of = {key: place for place, key in enumerate(keys)}
+        for batch in views.kept():
+            kept = {place_of[key]: sketch for key, sketch in batch if key in place_of}
+            self._take(list(kept), list(kept.values()))
 
     def of(self, near: Near) -> Sketches:
         """Give the sketches of all pictures; those of some neighbours are there, and any asked for before."""
         places = np.unique(near[:, :2])
-        self._hold(places[~self._held[places]])
+        missing = places[~self._held[places]].tolist()
+        self._take(missing, [self._views.sketch(self._keys[place]) for place in missing])
         return self._sketches
 
-    def _hold(self, places: NDArray[np.intp]) -> None:
-        if places.size:
-            self._sketches.put(places, _laid([self._views.sketch(self._keys[place]) for place in places.tolist()]))
+    def _take(self, places: Sequence[int], packed: Sequence[PackedSketch]) -> None:
+        if places:
+            self._sketches.put(places, _laid(packed))
             self._held[places] = True
 
 
@@ -114,14 +107,16 @@ def columns(sketches: Iterable[Sketch]) -> Sketches:
     return _laid([sketch.packed() for sketch in sketches])
 
 
+def _room_for(number: int) -> Sketches:
+    rough = np.empty((number, ROUGH_SIDE, ROUGH_SIDE), dtype=np.int8)
+    halved = np.empty((number, _HALF_SIDE, _HALF_SIDE), dtype=np.int8)
+    return Sketches(rough, halved, np.empty(number), np.empty(number, dtype=np.int64))
+
+
 def _laid(packed: Sequence[PackedSketch]) -> Sketches:
-    squares, aspect, textured = map(list, zip(*packed, strict=True)) if packed else ([], [], [])
-    halved = np.empty((len(packed), _HALF_SIDE, _HALF_SIDE), dtype=np.int8)
-    laid = Sketches(squares, halved, np.array(aspect, dtype=np.float64), np.array(textured, dtype=np.int64))
-    for start in range(0, len(packed), _MANY):
-        places = np.arange(start, min(start + _MANY, len(packed)))
-        halved[places] = _halved(laid.rough(places))
-    return laid
+    squares, aspect, textured = zip(*packed, strict=True) if packed else ((), (), ())
+    rough = np.frombuffer(b"".join(squares), dtype=np.int8).reshape(-1, ROUGH_SIDE, ROUGH_SIDE)
+    return Sketches(rough, _halved(rough), np.array(aspect, dtype=np.float64), np.array(textured, dtype=np.int64))
 
 
 def _halved(squares: NDArray[np.int8]) -> NDArray[np.int8]:
@@ -166,12 +161,12 @@ def _with_one_newer(near: Near, places: NDArray[np.intp]) -> Iterator[NDArray[np
 
 
 def _shown(sketches: Sketches, newer: NDArray[np.intp]) -> registration.Gallery:
-    return registration.gallery(contrast(sketches.rough(newer)[0]), float(sketches.aspect[newer[0]]))
+    return registration.gallery(contrast(sketches.rough[newer[0]]), float(sketches.aspect[newer[0]]))
 
 
 def _roughly(shown: registration.Gallery, sketches: Sketches, near: Near) -> Roughs:
     """Choose the best rough alignments for pairs with one newer picture, which is shown in all of them."""
-    templates = _flat(turned(sketches.rough(near[:, 0]), near[:, 3]))
+    templates = _flat(turned(sketches.rough[near[:, 0]], near[:, 3]))
     rough = np.empty(len(near), dtype=_ROUGH)
     number, rough["alike"] = registration.choose(shown, templates)
     rough["alignment"] = shown.alignments[number]
@@ -201,14 +196,14 @@ def probe(sketches: Sketches, near: Near, roughs: Roughs) -> list[Lead | None]:
 
 def _same(sketches: Sketches, near: Near) -> NDArray[np.bool_]:
     """Say which pairs may be the same as they lie: both ways or neither, as sums of whole numbers are exact."""
-    one, other = _flat(turned(sketches.rough(near[:, 0]), near[:, 3])), _flat(sketches.rough(near[:, 1]))
+    one, other = _flat(turned(sketches.rough[near[:, 0]], near[:, 3])), _flat(sketches.rough[near[:, 1]])
     product, ones, others = (np.einsum("np,np->n", *two) for two in ((one, other), (one, one), (other, other)))
     return np.asarray(product > _SAME_CORRELATION * np.sqrt(ones.astype(np.float64) * others))
 
 
 def _lead(sketches: Sketches, pair: Near, rough: np.void, *, as_is: bool) -> Lead | None:
     # What the pictures show tells which is brought onto which: copies are copies whichever came first.
-    one, other = (sketches.squares[place] for place in pair[0, :2].tolist())
+    one, other = (sketches.rough[place].tobytes() for place in pair[0, :2].tolist())
     exchanged = one > other
     if as_is:
         return Lead(_AS_IS, as_is=True, exchanged=exchanged)
@@ -229,8 +224,8 @@ def _exchanged(near: Near, exchanged: NDArray[np.bool_]) -> Near:
 def _refined(sketches: Sketches, near: Near, leads: Sequence[Lead]) -> list[Lead | None]:
     """Improve rough alignments; where fingerprints are far apart they have to fit well then."""
     near = _exchanged(near, np.array([lead.exchanged for lead in leads]))
-    templates = contrast(turned(sketches.rough(near[:, 0]), near[:, 3]))
-    pictures = contrast(sketches.rough(near[:, 1]))
+    templates = contrast(turned(sketches.rough[near[:, 0]], near[:, 3]))
+    pictures = contrast(sketches.rough[near[:, 1]])
     alignments = np.stack([lead.alignment for lead in leads if lead.alignment is not None])
     refined = registration.refine(templates, pictures, alignments, _STEPS)
     alike = registration.correlation(templates, pictures, refined)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -27,6 +28,7 @@ from negbuild.model import (
     Earlier,
     Fingerprint,
     Image,
+    PackedSketch,
     Pair,
     Role,
     Search,
@@ -505,15 +507,18 @@ def test_signed_sightings_are_those_that_name_an_author(catalog: Catalog) -> Non
 
 
 def test_a_sketch_of_another_version_is_not_read_and_makes_way(catalog: Catalog) -> None:
+    def sketches(version: str) -> dict[str, PackedSketch]:
+        return dict(chain(*catalog.sketches(version)))
+
     catalog.settle([held(1), held(2)], [], "v")
     one, two = (image(number).sha256 for number in (1, 2))
     catalog.keep_sketches({one: (b"\x01" * 1024, 1.5, 30), two: (b"\xff" * 1024, 0.5, 0)}, "v1")
-    assert catalog.sketches("v1") == {one: (b"\x01" * 1024, 1.5, 30), two: (b"\xff" * 1024, 0.5, 0)}
+    assert sketches("v1") == {one: (b"\x01" * 1024, 1.5, 30), two: (b"\xff" * 1024, 0.5, 0)}
     catalog.keep_sketches({two: (b"\x02" * 1024, 0.5, 7)}, "v1")
-    assert catalog.sketches("v1")[two] == (b"\x02" * 1024, 0.5, 7)
+    assert sketches("v1")[two] == (b"\x02" * 1024, 0.5, 7)
     catalog.keep_sketches({one: (b"\x03" * 1024, 1.5, 29)}, "v2")
-    assert catalog.sketches("v1") == {two: (b"\x02" * 1024, 0.5, 7)}
-    assert catalog.sketches("v2") == {one: (b"\x03" * 1024, 1.5, 29)}
+    assert sketches("v1") == {two: (b"\x02" * 1024, 0.5, 7)}
+    assert sketches("v2") == {one: (b"\x03" * 1024, 1.5, 29)}
 
 
 def test_a_plan_adds_to_the_one_before_and_moves_a_role(catalog: Catalog) -> None:

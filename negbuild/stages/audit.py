@@ -61,7 +61,7 @@ def audit(path: Path, *, progress: Progress = no_progress) -> AuditResult:
     """
     with Workers() as workers:
         album = read_album(path, progress, workers.call)
-        views = Views(partial(album.look_of, call=workers.call), album.sketches)
+        views = Views(partial(album.look_of, call=workers.call), lambda: [album.sketches.items()])
         pairs = [
             pair for some in confirmed_pairs([], album.prints, views, progress, workers.call) for pair in some.pairs
         ]
