@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negbuild import registration
+from negbuild.fingerprint import UNDOING
 from negbuild.looks import Look, fine, look
 from negbuild.overlap import (
     FAR_DISTANCE,
     FEWEST_BLOCKS,
     SHARE,
-    UNDOING,
     Evidence,
     Suspects,
     evidence,
@@ -34,7 +34,7 @@ from negbuild.sketches import TIGHT_DISTANCE, Lead, columns, detailed, probe, si
 
 __all__ = ["JOIN_RADIUS", "Affine", "Look", "Reason", "Suspects", "Verdict", "compare", "confirm", "look"]
 
-VERSION = "al-6"
+VERSION = "al-7"
 """Changes whenever the same pair would get another verdict."""
 
 JOIN_RADIUS = 64

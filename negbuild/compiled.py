@@ -1,6 +1,6 @@
-"""The comparison of `neighbours.py` compiled by numba, the optional extra `fast`: the same hits, ten times sooner.
+"""The comparison of `stretches.py` compiled by numba, the optional extra `fast`: the same hits, ten times sooner.
 
-The loop over old ones is written so that LLVM makes vectors of it, with `vpopcntq` where the processor has it: one
+The loop over the others is written so that LLVM makes vectors of it, with `vpopcntq` where the processor has it: one
 new picture in its 8 orientations against many old ones, without a branch, one number out for each. It counts what may
 be near; only a stretch that has some is gone through again, one by one.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negbuild.fingerprint import ORIENTATIONS, Codes
-from negbuild.neighbours import TWO_WORDS, Columns, Hits, Rows
+from negbuild.stretches import TWO_WORDS, Hits, Stretch, turning_newer, turning_older, undone
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -38,21 +38,30 @@ def _compiled(function: _Function) -> _Function:
     return compiled
 
 
-def compare(columns: Columns, codes: Codes, rows: Rows, radius: int) -> Hits:
-    """Compare the orientations (m, 8, 3) of m pictures with what their rows say."""
+def compare(older: Stretch, newer: Stretch, radius: int) -> Hits:
+    """Find all pairs at most `radius` bits apart, by their places in the two stretches."""
+    hits = _turning(newer, older, turning_newer(older, newer), radius)[:, [1, 0, 2, 3]]
+    others = _turning(older, newer, turning_older(older, newer), radius)
+    others[:, 3] = undone(others[:, 3])
+    return np.concatenate([hits, others])
+
+
+def _turning(those: Stretch, others: Stretch, until: NDArray[np.int64], radius: int) -> Hits:
+    """Turn those, and compare each with as many of the others, from the first on, as it is to be."""
     # One by one the columns are known to be contiguous, without which there are no vectors.
-    first, second, third = columns
-    return _compare((first, second, third), codes, rows, radius, third if radius > TWO_WORDS else None)
+    first, second, third = others.upright
+    return _compare((first, second, third), those.codes, until, radius, third if radius > TWO_WORDS else None)
 
 
 @_compiled
-def _compare(columns: _Columns, codes: Codes, rows: Rows, radius: int, third: _Third) -> Hits:
+def _compare(columns: _Columns, codes: Codes, until: NDArray[np.int64], radius: int, third: _Third) -> Hits:
+    """Compare the orientations (m, 8, 3) of m pictures, each with so many of the columns, from the first on."""
     least = np.empty(_STRETCH, dtype=np.uint64)
     hits = np.empty((64, 4), dtype=np.int64)
     size = 0
-    for start in range(rows[:, 1].min(), rows[:, 2].max(), _STRETCH):
-        for row in range(len(rows)):
-            begin, end = max(rows[row, 1], start), min(rows[row, 2], start + _STRETCH)
+    for begin in range(0, until.max(), _STRETCH):
+        for row in range(len(until)):
+            end = min(until[row], begin + _STRETCH)
             if begin >= end:
                 continue
             part = columns[0][begin:end], columns[1][begin:end], columns[2][begin:end]

@@ -31,6 +31,9 @@ ORIENTATIONS = (
 )
 """What is done to the picture before it is hashed: mirror is left-right, flip is top-bottom, quarters are turns."""
 
+UNDOING = (0, 1, 2, 3, 4, 6, 5, 7)
+"""The orientation that undoes each of them."""
+
 _SIDE = 8
 _DCT_SIDE = 32
 _WEIGHTS = _DCT_SIDE + _SIDE + 1 + _SIDE

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negbuild import registration
+from negbuild.fingerprint import UNDOING
 from negbuild.looks import (
     BLOCK,
     SIDE,
@@ -49,7 +50,6 @@ one brick wall, or of one drawn pattern, come as near as that."""
 _UNBORDERED = Frame(0, SIDE, 0, SIDE)
 _HALF, _IN_FRAME = 0.5, 0.99  # of a block, and of a pixel's weight
 _OUTLINE = 0.1  # of a block: with more ground than this it shows an outline
-UNDOING = (0, 1, 2, 3, 4, 6, 5, 7)  # the orientation that undoes each of fingerprint.ORIENTATIONS
 _SWAPS = 4  # from this orientation on, rows and columns change places
 
 _Number = TypeVar("_Number", bound=np.generic)

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negbuild import registration
+from negbuild.fingerprint import UNDOING
 from negbuild.looks import ROUGH_SIDE, Sketch, Views, contrast
 from negbuild.model import PackedSketch
 from negbuild.neighbours import Near
-from negbuild.overlap import FEWEST_BLOCKS, UNDOING, turned
+from negbuild.overlap import FEWEST_BLOCKS, turned
 from negbuild.registration import Array
 
 ROUGH_CORRELATION, HALVED_CORRELATION = 0.42, 0.35

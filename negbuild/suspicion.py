@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from negbuild.fingerprint import BITS, Codes, unpack
 from negbuild.keepers import Circles
 from negbuild.model import Fingerprint, Held, Pair, Role
+from negbuild.stretches import keys_of
 from negbuild.twins import GROUP_RADIUS, PLAIN_TEXTURE
 
 _MOST_WORDS = 4  # that a name written as one word may be split into
@@ -78,29 +80,41 @@ def nearest_known(
 ) -> dict[str, Near]:
     """Find for each image that is not known (or for `only` these) the known one whose fingerprint is nearest.
 
-    The distance is that in the best of the 8 orientations. Pictures with too little texture are left out.
+    The distance is that in the best of the 8 orientations, as `neighbours` tells it. Pictures with too little texture
+    are left out.
     """
     textured = [(sha, one.codes) for sha, one in prints if one.texture >= PLAIN_TEXTURE]
     positives = [(sha, codes) for sha, codes in textured if sha in known]
     others = [(sha, codes) for sha, codes in textured if sha not in known and (only is None or sha in only)]
     if not positives or not others:
         return {}
-    upright = _codes(codes for _, codes in positives)[:, 0]
+    ones, one_keys = _codes(positives), _keys(positives)
     found: dict[str, Near] = {}
     step = max(1, _BATCH // (8 * len(positives)))
     for start in range(0, len(others), step):
         batch = others[start : start + step]
-        turned = _codes(codes for _, codes in batch)
-        apart = sum(np.bitwise_count(turned[:, :, None, word] ^ upright[None, None, :, word]) for word in range(3))
-        best = np.asarray(apart).min(axis=1)
+        codes = _codes(batch)
+        turning_it = _least(codes[:, :, None], ones[None, None, :, 0])
+        turning_known = _least(codes[:, 0, None, None], ones.transpose(1, 0, 2)[None])
+        best = np.where(one_keys <= _keys(batch)[:, None], turning_it, turning_known)
         for (sha, _), row in zip(batch, best, strict=True):
             place = int(row.argmin())
             found[sha] = Near(positives[place][0], int(row[place]))
     return found
 
 
-def _codes(batch: Iterable[bytes]) -> Codes:
-    return unpack([Fingerprint(codes, 0.0) for codes in batch])
+def _codes(batch: Iterable[tuple[str, bytes]]) -> Codes:
+    return unpack([Fingerprint(codes, 0.0) for _, codes in batch])
+
+
+def _least(one: Codes, other: Codes) -> NDArray[np.uint8]:
+    """Differing bits of each and each other, in the best orientation, which is the second of the axes."""
+    apart = sum(np.bitwise_count(one[..., word] ^ other[..., word]) for word in range(3))
+    return np.asarray(np.asarray(apart).min(axis=1))
+
+
+def _keys(batch: Iterable[tuple[str, bytes]]) -> NDArray[np.bytes_]:
+    return keys_of(codes for _, codes in batch)
 
 
 def _from_pairs(images: Mapping[str, Held], pairs: Iterable[Pair]) -> Iterator[tuple[str, Near]]:

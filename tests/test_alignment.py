@@ -16,11 +16,11 @@ from PIL import ImageDraw, ImageEnhance, ImageFilter
 
 from negbuild import sketches
 from negbuild.alignment import Affine, Look, Reason, Suspects, Verdict, compare, confirm, look
-from negbuild.fingerprint import ORIENTATIONS, fingerprints, grids
+from negbuild.fingerprint import ORIENTATIONS, UNDOING, fingerprints, grids
 from negbuild.looks import fine
 from negbuild.model import Fingerprint
 from negbuild.neighbours import Index
-from negbuild.overlap import SHARE, UNDOING, Evidence, evidence, evidence_as_is
+from negbuild.overlap import SHARE, Evidence, evidence, evidence_as_is
 from negbuild.picture import Inspection, inspect
 from negbuild.sketches import columns, probe, sift
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from negbuild import neighbours
+from negbuild import neighbours, stretches
 from negbuild.errors import CatalogError
 from negbuild.fingerprint import grids
 from negbuild.intake import Arrival, Intake
@@ -45,7 +45,7 @@ def test_fingerprints_of_another_version_are_made_anew_with_their_pairs(
     everything = "SELECT sha256, version, codes, texture FROM fingerprints ORDER BY sha256"
     first = negbuild("dedup", "--json").json
     prints, pairs = rows(tmp_path, everything), rows(tmp_path, "SELECT * FROM pairs ORDER BY older, newer")
-    assert (len(prints), len(pairs)) == (14, 8)
+    assert (len(prints), len(pairs)) == (14, 7)
 
     rows(tmp_path, "UPDATE fingerprints SET version = 'older', codes = zeroblob(192)")
     rows(tmp_path, "DELETE FROM pairs")
@@ -83,7 +83,7 @@ def test_what_arrives_without_a_picture_is_no_longer_expected(
 
     def way(comparisons: int) -> neighbours.Compare:
         asked.append(comparisons)
-        return neighbours.compare
+        return stretches.compare
 
     monkeypatch.setattr(neighbours, "_way_to_compare", way)
     workspace = Workspace(tmp_path)

@@ -55,6 +55,7 @@ PURE = [
         "overlap",
         "registration",
         "sketches",
+        "stretches",
         "names",
         "neighbours",
         "openset",

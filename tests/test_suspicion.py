@@ -94,7 +94,7 @@ def test_the_nearest_known_picture_is_that_of_the_exact_join(seed: int, known: i
     keys = {str(number) for number in range(known)}
     found = nearest_known(prints, keys)
     least: dict[str, int] = {}
-    for one in join([print_ for _, print_ in prints], 192):  # the newer one is turned, as a negative is
+    for one in join([print_ for _, print_ in prints], 192):
         if one.older < known <= one.newer:
             least[str(one.newer)] = min(one.distance, least.get(str(one.newer), 192))
     assert {sha: near.distance for sha, near in found.items()} == least

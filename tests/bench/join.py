@@ -20,6 +20,7 @@ from negbuild import neighbours
 from negbuild.fingerprint import ORIENTATIONS
 from negbuild.model import Fingerprint
 from negbuild.neighbours import Index, Neighbour, join
+from negbuild.stretches import keys_of
 
 _CHUNK = 10_000
 _COMPILED, _PLAIN = 0, 10**30
@@ -121,13 +122,16 @@ def _by_faiss(batch: Sequence[Fingerprint], radius: int, asked: int) -> tuple[Ru
 def _agree(
     batch: Sequence[Fingerprint], found: Sequence[Neighbour], told: dict[tuple[int, int], int], since: int
 ) -> None:
-    """Hold the answers of both against each other, where neither picture was met before."""
+    """Hold the answers of both against each other, where neither picture was met before and the newer one is turned."""
     first: dict[bytes, int] = {}
     for place, one in enumerate(batch):
         first.setdefault(one.codes, place)
     met = {place for place, one in enumerate(batch) if first[one.codes] != place}
-    ours = {(pair.older, pair.newer): pair.distance for pair in found if pair.newer not in met}
-    theirs = {pair: distance for pair, distance in told.items() if met.isdisjoint(pair)}
+    keys = keys_of(one.codes for one in batch)
+    ours, theirs = (
+        {pair: apart for pair, apart in some.items() if met.isdisjoint(pair) and keys[pair[0]] <= keys[pair[1]]}
+        for some in ({(pair.older, pair.newer): pair.distance for pair in found}, told)
+    )
     assert ours == theirs, f"{len(ours.items() ^ theirs.items())} pairs from {since} on differ"
 
 

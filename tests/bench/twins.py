@@ -39,6 +39,7 @@ from negbuild.fingerprint import fingerprints, grids
 from negbuild.model import Fingerprint
 from negbuild.neighbours import Index, join
 from negbuild.picture import DEFAULT_LIMITS, Inspection, inspect
+from negbuild.stretches import keys_of
 from negbuild.twins import PLAIN_TEXTURE
 from negbuild.workers import PROCESSES
 
@@ -251,12 +252,17 @@ def _beside_faiss(prints: list[Fingerprint]) -> None:
     index = faiss.IndexBinaryFlat(8 * 24)
     index.add(np.ascontiguousarray(codes[:, 0]))
     ticks = [time.process_time()]
-    ours = {(one.older, one.newer) for one in join(prints, JOIN_RADIUS)}
+    ours = {frozenset((one.older, one.newer)) for one in join(prints, JOIN_RADIUS)}
     ticks.append(time.process_time())
     ends, _, places = index.range_search(np.ascontiguousarray(codes.reshape(-1, 24)), JOIN_RADIUS + 1)
     ticks.append(time.process_time())
-    newer = np.arange(len(codes)).repeat(8).repeat(np.diff(ends.astype(np.int64)))
-    theirs = {(int(older), int(new)) for older, new in zip(places, newer, strict=True) if older < new}
+    turned = np.arange(len(codes)).repeat(8).repeat(np.diff(ends.astype(np.int64)))
+    keys = keys_of(print_.codes for print_ in prints)
+    theirs = {
+        frozenset((one, other))
+        for one, other in zip(places.tolist(), turned.tolist(), strict=True)
+        if (keys[one], one) < (keys[other], other)
+    }
     first, second = (end - start for start, end in pairwise(ticks))
     agree = "the same" if theirs == ours else f"not the same: {len(theirs ^ ours):,} differ"
     times = second / first / 2  # it compares every pair twice
