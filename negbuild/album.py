@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from negbuild.errors import NegbuildError
+from negbuild.errors import NegbuildError, UsageError
 from negbuild.fingerprint import Grids, fingerprints, grids
 from negbuild.looks import Look, look
 from negbuild.manners import Manners
@@ -60,6 +60,20 @@ class Album:
         self.names.setdefault(found.sha256, []).append(name)
         self._files.setdefault(found.sha256, candidate)
         return new
+
+
+def nothing_in(path: Path, purpose: str) -> UsageError:
+    """Say that a place holds no picture for some purpose, such as `compare`."""
+    return UsageError(f"{path}: holds no picture to {purpose}; choose a folder or archive of pictures")
+
+
+def names_pictures(path: Path) -> bool:
+    """Whether a folder or archive has any file that passes for a picture by its name; none is read.
+
+    Raises UsageError where there is no such place.
+    """
+    with _candidates(path) as candidates:
+        return next(candidates, None) is not None
 
 
 def read_files(path: Path, seen: Callable[[bytes], T]) -> Iterator[list[tuple[str, T | Skip]]]:

@@ -240,14 +240,14 @@ class Catalog(Likeness, Guards, Placement, Children, Verdicts):
         """How many images are held."""
         return self._file.value("SELECT count(*) FROM images")
 
-    def disputed(self) -> set[str]:
-        """Images that were brought for more than one known category."""
+    def disputed(self) -> dict[str, tuple[str, str]]:
+        """Images that were brought for more than one known category, each with two of these."""
         sql = (
-            f"SELECT sha256 FROM candidates WHERE sha256 IN ({_SEEN}) "  # noqa: S608  a constant
+            f"SELECT sha256, min(category), max(category) FROM candidates WHERE sha256 IN ({_SEEN}) "  # noqa: S608  a constant
             "AND category IN (SELECT name FROM categories WHERE role = 'known') "
             "GROUP BY sha256 HAVING count(DISTINCT category) > 1"
         )
-        return set(self._file.read(str, sql, 2))
+        return dict(self._file.read(lambda sha256, one, other: (sha256, (one, other)), sql, 2))
 
     def origins(self) -> list[tuple[str, str]]:
         """Places that several images came from, each with one of these: the page, or the address if there is none."""

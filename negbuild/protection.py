@@ -12,7 +12,7 @@ from typing import NamedTuple
 from PIL import Image as Pillow
 
 from negbuild import alignment, fingerprint
-from negbuild.album import ANY_SIZE, read_files
+from negbuild.album import ANY_SIZE, names_pictures, nothing_in, read_files
 from negbuild.catalog import Catalog
 from negbuild.errors import UsageError
 from negbuild.fingerprint import Grids, fingerprints, grids
@@ -29,6 +29,7 @@ SAME_BYTES = "same bytes"
 
 _VERSION = f"{fingerprint.VERSION} {alignment.VERSION}"
 _BATCH = 256
+_PURPOSE = "keep out"
 _Prints = Sequence[tuple[str, Fingerprint]]
 
 
@@ -39,6 +40,23 @@ class _Kept(NamedTuple):
     grids: Grids
     sketch: PackedSketch
     thumbnail: bytes
+
+
+def keep_all_out(catalog: Catalog, paths: Sequence[Path], progress: Progress = no_progress) -> int:
+    """Keep every picture of several places out from now on; return how many could not be read.
+
+    Raises UsageError where there is no picture in one of them: then no place is kept out that was not before.
+    """
+    for path in paths:  # before the first is read, which may take long
+        if not names_pictures(path):
+            raise nothing_in(path, _PURPOSE)
+    before = catalog.guard_places()
+    try:
+        return sum([keep_out(catalog, path, progress) for path in paths])
+    except UsageError:
+        for place in {str(path.resolve()) for path in paths} - before.keys():
+            catalog.forget_guards(place)
+        raise
 
 
 def keep_out(catalog: Catalog, path: Path, progress: Progress = no_progress) -> int:
@@ -63,7 +81,7 @@ def keep_out(catalog: Catalog, path: Path, progress: Progress = no_progress) -> 
             pictures, unreadable = pictures + len(batch) - skipped, unreadable + skipped
             progress(pictures, None)
     if not pictures:
-        raise UsageError(f"{path}: holds no picture to keep out; choose a folder or archive of pictures")
+        raise nothing_in(path, _PURPOSE)
     return unreadable
 
 

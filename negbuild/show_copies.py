@@ -5,6 +5,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from negbuild.show import SHOWN, counted, reasons, table
+from negbuild.split_folders import NAMES
 
 if TYPE_CHECKING:  # the stages import numpy and Pillow, and `--help` needs neither
     from negbuild.stages.audit import AuditResult, Twins
@@ -16,13 +17,15 @@ _BIN = 8  # bits
 
 def audit_lines(result: "AuditResult", subject: str, *, whole: bool) -> list[str]:
     """Say which pictures of a folder are copies of each other, leaks between splits first."""
-    lines = [f"{subject}: {counted(result.pictures, 'picture')}, {counted(len(result.twins), 'pair')} of twins"]
-    if result.splits:
+    twins = _twins(len(result.twins), result.reasons)
+    lines = [f"{subject}: {counted(result.pictures, 'picture')}, {twins}"]
+    if len(result.splits) > 1:
         leaks = [pair for pair in result.twins if pair.leak]
         counts = ", ".join(
             f"{result.leaked.get(split, 0):,} of {number:,} in {split}" for split, number in result.splits.items()
         )
         lines.append(f"leaks: {counted(len(leaks), 'pair')} across splits; pictures with a twin in another: {counts}")
+    lines += _unplaced(result)
     if disputed := sum(pair.disputed for pair in result.twins):
         lines.append(f"labels: {counted(disputed, 'pair')} of twins in folders of different names")
     if result.plain:
@@ -34,7 +37,22 @@ def audit_lines(result: "AuditResult", subject: str, *, whole: bool) -> list[str
     lines += [f"  {pair.other} = {pair.one} ({_twin_note(pair)})" for pair in shown]
     if len(first) > len(shown):
         lines.append(f"  and {len(first) - len(shown):,} more; add --list for all")
-    return lines
+    return lines + _histogram(result.distances, result.others)
+
+
+def _twins(number: int, told: Mapping[str, int]) -> str:
+    """Count pairs of twins, and by what they were told."""
+    return f"{counted(number, 'pair')} of twins" + (f" ({reasons(told)})" if told else "")
+
+
+def _unplaced(result: "AuditResult") -> list[str]:
+    """Say of which pictures no leak can be told, for want of folders that name splits."""
+    wanted = f"a folder names one as {', '.join(NAMES)}, also with more after it: train2017, test-dev"
+    rest = result.pictures - sum(result.splits.values())
+    if len(result.splits) < 2:  # noqa: PLR2004  what leaks leaks from one to another
+        found = "".join(f"only {split}" for split in result.splits) or "none"
+        return [f"splits: {found} recognised, so nothing is said of leaks; {wanted}"]
+    return [f"splits: {counted(rest, 'picture')} in none that is recognised; {wanted}"] if rest else []
 
 
 def _twin_note(pair: "Twins") -> str:
@@ -59,10 +77,9 @@ def hash_lines(result: "HashAuditResult", subject: str, *, whole: bool) -> list[
 
 def dedup_lines(result: "DedupResult", *, whole: bool = False) -> list[str]:
     """Say which copies were found, each of them if the `whole` is wanted."""
-    why = f" ({reasons(result.reasons)})" if result.reasons else ""
     lines = [
         (
-            f"{counted(result.images, 'picture')}: {counted(result.twins, 'pair')} of twins{why}, "
+            f"{counted(result.images, 'picture')}: {_twins(result.twins, result.reasons)}, "
             f"{counted(len(result.dropped), 'copy', 'copies')} set aside, the best of each kept; nothing is deleted"
         ),
         f"{counted(result.groups, 'group')} of look-alikes, which a split never divides",
@@ -99,12 +116,18 @@ def kept_out_line(guards: Mapping[str, int]) -> str:
 
 
 def _lists(result: "DedupResult") -> list[str]:
-    """List the copies that are not used, those of what is kept out, and the placeholders."""
+    """List the copies that are not used, conflicts, copies of what is kept out, and the placeholders."""
     rows = [
         (f"{one.category}/{one.title}", f"{one.keeper_category}/{one.keeper_title}", str(one.distance))
         for one in result.copies
     ]
     lines = ["", *table(("copy", "kept instead", "bits apart"), rows)] if rows else []
+    if result.conflict_pairs:
+        rivals = [
+            (f"{one.category}/{one.title}", f"{one.other_category}/{one.other_title}", str(one.distance))
+            for one in result.conflict_pairs
+        ]
+        lines += ["", *table(("copy", "with another label", "bits apart"), rivals)]
     if result.kept_out:
         kept = [
             (f"{one.category}/{one.title}", f"{PurePath(one.place).name}/{one.name}", str(one.distance))

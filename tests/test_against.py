@@ -256,6 +256,18 @@ def enlarged(data: bytes) -> Image.Image:
             ("--against", "images"),
             "negbuild: images: holds this workspace's own pictures; choose the folder of another dataset\n",
         ),
+        *(
+            (
+                ("--against", "testset", "--against", place),
+                f"negbuild: {place}: holds this workspace's own pictures; choose the folder of another dataset\n",
+            )
+            for place in (".", "..", "images/incoming", "cache", "street/../images/..")
+        ),
+        (("--against", "testset", "--against", "nowhere"), "negbuild: nowhere: no such file or folder\n"),
+        (
+            ("--against", "testset", "--against", "texts"),
+            "negbuild: texts: holds no picture to keep out; choose a folder or archive of pictures\n",
+        ),
         (
             ("--forget-against", "nowhere"),
             "negbuild: nowhere: is not kept out (nothing is kept out); run: negbuild dedup --list\n",
@@ -280,3 +292,21 @@ def test_what_cannot_be_kept_out_is_an_error_with_a_next_step(
     done = negbuild("dedup", *arguments)
     assert (done.code, done.out, done.err) == (2, "", message)
     assert execute(project, "SELECT count(*) FROM guards") == [(0,)]
+
+
+def test_what_was_kept_out_before_stays_where_another_place_cannot_be(project: Path, negbuild: Negbuild) -> None:
+    assert negbuild("dedup", "--against", "testset").code == 0
+    fill(project / "texts", {"a.jpg": b"not a picture"})
+    assert negbuild("dedup", "--against", "testset", "--against", "street", "--against", "texts").code == 2
+    assert negbuild("dedup", "--against", "street", "--against", "texts/a.jpg").code == 2  # no archive either
+    assert negbuild("dedup", "--json").json["guards"] == {str(project / "testset"): 5}
+
+
+def test_pictures_on_another_disk_are_still_those_of_the_workspace(project: Path, negbuild: Negbuild) -> None:
+    (project / "disk").mkdir()
+    (project / "images").rename(project / "disk" / "pictures")
+    (project / "images").symlink_to(project / "disk" / "pictures")
+    for place in ("disk", "disk/pictures", "images", "."):
+        done = negbuild("dedup", "--against", place)
+        message = f"negbuild: {place}: holds this workspace's own pictures; choose the folder of another dataset\n"
+        assert (done.code, done.err) == (2, message)

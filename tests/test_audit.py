@@ -1,6 +1,7 @@
 """`negbuild dedup PATH`: copies and leaks in anybody's folder, through the real command line, and nothing changed."""
 
 import io
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +49,7 @@ def test_what_leaks_is_named_first_and_nothing_is_changed(
     assert done.code == 0
     lines = done.out.splitlines()
     assert lines[:4] == [
-        "data: 20 pictures, 4 pairs of twins",
+        "data: 20 pictures, 4 pairs of twins (2 same bytes, 2 same pixels)",
         "leaks: 3 pairs across splits; pictures with a twin in another: 3 of 13 in train, 3 of 7 in test",
         "labels: 1 pair of twins in folders of different names",
         "not compared 1: 1 truncated",
@@ -57,6 +58,8 @@ def test_what_leaks_is_named_first_and_nothing_is_changed(
     assert all("test/" in line and "train/" in line for line in lines[4:7])
     assert any("mirror, " in line for line in lines[4:7])
     assert "twice.jpg = train/dog/2.jpg (0 bits apart)" in lines[7]
+    assert lines[8:10] == ["", "bits apart  copies  others"]
+    assert re.fullmatch(r"copies reach \d+ bits(, other pictures begin at \d+: .*)?", lines[-1])
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {path.relative_to(tmp_path / "data").as_posix(): path.read_bytes() for path in files} == dataset
 
@@ -77,10 +80,131 @@ def test_a_folder_without_splits_has_twins_and_no_leaks(negbuild: Negbuild, tmp_
     for number in range(15):
         (tmp_path / "photos" / f"{number}.jpg").write_bytes(photo(1))
     done = negbuild("dedup", "photos")
-    assert done.out.splitlines()[0] == "photos: 15 pictures, 14 pairs of twins"
-    assert done.out.splitlines()[-1] == "  and 4 more; add --list for all"
-    assert "leak" not in done.out
-    assert len(negbuild("dedup", "photos", "--list").out.splitlines()) == 15
+    lines = done.out.splitlines()
+    assert lines[:2] == [
+        "photos: 15 pictures, 14 pairs of twins (14 same bytes)",
+        "splits: none recognised, so nothing is said of leaks; a folder names one as train, training, trainval, valid, "
+        "val, validation, dev, test, testing, eval, evaluation, unseen, holdout, also with more after it: train2017, "
+        "test-dev",
+    ]
+    assert lines[12:] == [
+        "  and 4 more; add --list for all",
+        "",
+        "bits apart  copies  others",
+        "0-7             14       -",
+        "copies reach 0 bits",
+    ]
+    assert "leaks:" not in done.out
+    assert len(negbuild("dedup", "photos", "--list").out.splitlines()) == 20
+
+
+LEAKING = [
+    ("ds/train/dog/1.jpg", "ds/test/dog/1.jpg", "train", "test"),
+    ("images/train/1.jpg", "images/val/1.jpg", "train", "valid"),
+    ("train/images/1.jpg", "valid/images/1.jpg", "train", "valid"),
+    ("train2017/1.jpg", "val2017/1.jpg", "train", "valid"),
+    ("Training_Set/dog/1.jpg", "TEST-dev/dog/1.jpg", "train", "test"),
+    ("val_2017/dog/1.jpg", "test2017/dog/1.jpg", "valid", "test"),
+    ("dog/train/1.jpg", "dog/holdout/1.jpg", "train", "unseen"),
+    ("train/test/1.jpg", "val/test/1.jpg", "train", "valid"),
+    ("test_data/train/dog/1.jpg", "test_data/valid/dog/1.jpg", "train", "valid"),
+]
+
+
+@pytest.mark.parametrize(("one", "other", "split", "other_split"), LEAKING)
+@pytest.mark.parametrize("packed", [False, True])
+def test_splits_are_recognised_as_tools_lay_them_out(
+    negbuild: Negbuild,
+    tmp_path: Path,
+    photo: Photo,
+    one: str,
+    other: str,
+    split: str,
+    other_split: str,
+    *,
+    packed: bool,
+) -> None:
+    path = lay(tmp_path, {one: photo(1), other: altered(photo(1), ImageOps.mirror)}, packed=packed)
+    done = negbuild("dedup", path)
+    assert done.out.splitlines()[1] == (
+        f"leaks: 1 pair across splits; pictures with a twin in another: 1 of 1 in {split}, 1 of 1 in {other_split}"
+    )
+    assert "label" not in done.out
+    found = negbuild("dedup", path, "--json").json
+    assert found["leaked"] == found["splits"] == {split: 1, other_split: 1}
+
+
+def lay(tmp_path: Path, files: dict[str, bytes], *, packed: bool = False) -> str:
+    with zipfile.ZipFile(tmp_path / "theirs.zip", "w") as archive:
+        for name, data in files.items():
+            (tmp_path / "theirs" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "theirs" / name).write_bytes(data)
+            archive.writestr(name, data)
+    return "theirs.zip" if packed else "theirs"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "recognised"),
+    [
+        ("trains/1.jpg", "testaments/1.jpg", "none"),
+        ("valley/1.jpg", "devices/1.jpg", "none"),
+        ("dog/train.jpg", "dog/test.jpg", "none"),  # files, no folders
+        ("train/test/1.jpg", "train/dog/1.jpg", "only train"),
+        ("photos/train/1.jpg", "photos/plane/1.jpg", "only train"),  # a class, most likely
+    ],
+)
+def test_what_is_no_split_leaks_nothing(
+    negbuild: Negbuild, tmp_path: Path, photo: Photo, one: str, other: str, recognised: str
+) -> None:
+    lines = negbuild("dedup", lay(tmp_path, {one: photo(1), other: photo(1)})).out.splitlines()
+    assert lines[0] == "theirs: 2 pictures, 1 pair of twins (1 same bytes)"
+    assert lines[1].startswith(f"splits: {recognised} recognised, so nothing is said of leaks; a folder names one as ")
+    assert not [line for line in lines if "leaks:" in line or ", leak" in line]
+
+
+def test_pictures_beside_the_splits_are_counted(negbuild: Negbuild, tmp_path: Path, photo: Photo) -> None:
+    files = {"train/dog/1.jpg": photo(1), "test/dog/2.jpg": photo(2), "extra/dog/1.jpg": photo(1)}
+    lines = negbuild("dedup", lay(tmp_path, files)).out.splitlines()
+    assert lines[1].startswith("leaks: 0 pairs across splits; ")
+    assert lines[2].startswith("splits: 1 picture in none that is recognised; a folder names one as train, ")
+
+
+def test_a_picture_may_train_in_one_fold_and_test_in_another(negbuild: Negbuild, tmp_path: Path, photo: Photo) -> None:
+    files = {"fold1/train/1.jpg": photo(1), "fold_2/test/1.jpg": photo(1), "fold1/test/2.jpg": photo(2)}
+    assert negbuild("dedup", lay(tmp_path, files), "--json").json["leaked"] == {}
+    files["fold1/valid/1.jpg"] = photo(1)
+    assert negbuild("dedup", lay(tmp_path, files), "--json").json["leaked"] == {"train": 1, "valid": 1}
+
+
+def test_pairs_are_counted_by_reason_and_distance(
+    negbuild: Negbuild, dataset: dict[str, bytes], tmp_path: Path
+) -> None:
+    with Image.open(io.BytesIO(dataset["train/cat/11.jpg"])) as image:
+        image.save(tmp_path / "data" / "train" / "cat" / "equal.bmp")  # the same pixels, and other bytes
+    found = negbuild("dedup", "data", "--json").json
+    reasons = {Path(pair["other"]).name: pair["reason"].partition(":")[0] for pair in found["twins"]}
+    reasons |= {Path(pair["one"]).name: pair["reason"].partition(":")[0] for pair in found["twins"]}
+    assert reasons["twice.jpg"] == reasons["equal.jpg"] == "same bytes"
+    assert reasons["mirrored.jpg"] == reasons["equal.bmp"] == "same pixels"
+    assert found["reasons"] == {"same pixels": 3, "same bytes": 2}
+    assert sum(found["distances"].values()) == len(found["twins"]) == 5
+    assert found["distances"]["0"] >= 3
+    assert sum(found["others"].values()) > 0
+
+
+@pytest.mark.parametrize("arguments", [(), ("--hash", "phash")])
+def test_a_place_without_a_picture_is_an_error_and_one_with_unreadable_ones_is_not(
+    negbuild: Negbuild, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "note.txt").write_bytes(b"no picture")
+    done = negbuild("dedup", "notes", *arguments)
+    message = "negbuild: notes: holds no picture to compare; choose a folder or archive of pictures\n"
+    assert (done.code, done.out, done.err) == (2, "", message)
+    (tmp_path / "notes" / "broken.jpg").write_bytes(b"no picture")
+    done = negbuild("dedup", "notes", *arguments)
+    assert (done.code, done.err) == (0, "")
+    assert "not compared 1: 1 not an image" in done.out.splitlines()
 
 
 def test_a_dataset_of_ours_has_none(negbuild: Negbuild) -> None:
@@ -120,6 +244,21 @@ def test_copies_are_listed_put_back_and_set_aside_again(negbuild: Negbuild, tmp_
         2,
         "negbuild dedup: --undo is for the pictures of a workspace; leave PATH out; run: negbuild dedup --help\n",
     )
+
+
+@pytest.mark.parametrize("arguments", [("--undo",), ("--forget-against", "photos")])
+def test_a_list_of_what_is_undone_is_refused(
+    negbuild: Negbuild, tmp_path: Path, photo: Photo, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "1.jpg").write_bytes(photo(1))
+    (tmp_path / "photos" / "2.jpg").write_bytes(altered(photo(1), lambda image: image.resize((120, 90))))
+    assert negbuild("add", "photos", "--category", "dog", "--role", "known").code == 0
+    assert len(negbuild("dedup", "--json").json["dropped"]) == 1
+    done = negbuild("dedup", *arguments, "--list")
+    message = f"negbuild dedup: {arguments[0]} and --list exclude each other; give one of them; "
+    assert (done.code, done.out, done.err) == (2, "", f"{message}run: negbuild dedup --help\n")
+    assert negbuild("status", "--json").json["categories"][0]["copies"] == 1  # nothing was put back
 
 
 def test_processes_read_what_this_one_reads(dataset: dict[str, bytes], tmp_path: Path) -> None:

@@ -440,7 +440,7 @@ def test_a_picture_under_two_known_categories_is_disputed(catalog: Catalog) -> N
     catalog.settle([held(1, "hotdog"), again(9, of=1, category="bun")], [], "v")
     catalog.settle([held(2, "hotdog"), again(9, of=2, category="dog")], [], "v")  # known and unknown: another matter
     catalog.settle([held(3, "hotdog"), again(8, of=3, category="hotdog")], [], "v")  # twice for one
-    assert catalog.disputed() == {image(1).sha256}
+    assert catalog.disputed() == {image(1).sha256: ("bun", "hotdog")}
 
 
 # --- what came before

@@ -56,6 +56,8 @@ PURE = [
         "registration",
         "sketches",
         "stretches",
+        "split_folders",
+        "tally",
         "names",
         "neighbours",
         "openset",

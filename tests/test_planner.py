@@ -66,6 +66,16 @@ def test_a_positive_hiding_among_the_negatives_is_a_conflict_and_in_no_split(
     project("street", "unknown", range(200, 212), recoded(photo(103)))
     found = negbuild("dedup", "--json").json
     assert (found["conflicts"], found["dropped"]) == (1, [])
+    (pair,) = found["conflict_pairs"]
+    distance = pair.pop("distance")
+    assert pair == {"category": "hotdog", "title": "3.jpg", "other_category": "street", "other_title": "12.jpg"}
+    told = negbuild("dedup", "--list")
+    assert told.err == "next: negbuild review\n"
+    assert [line.split() for line in told.out.splitlines()[-3:]] == [
+        [],
+        ["copy", "with", "another", "label", "bits", "apart"],
+        ["hotdog/3.jpg", "street/12.jpg", str(distance)],
+    ]
     assert negbuild("split", "--json").json["omitted"] == {"a copy with another label": 1}
     assert sum(",hotdog,known," in row for row in rows(tmp_path)) == 8
     assert sum(",street,unknown," in row for row in rows(tmp_path)) == 12
@@ -78,6 +88,12 @@ def test_copies_under_two_known_labels_are_used_for_neither(
     project("burger", "known", range(120, 128), recoded(photo(103)), photo(104))
     project("street", "unknown", range(200, 212))
     assert negbuild("split", "--json").json["omitted"] == {"a copy with another label": 3}
+    told = negbuild("dedup", "--list").out
+    assert "2 conflicts: copies with different labels; splits use the known one or none" in told
+    assert [line.split()[:2] for line in told.splitlines()[-2:]] == [
+        ["hotdog/3.jpg", "burger/8.jpg"],
+        ["hotdog/4.jpg", "burger/4.jpg"],  # the same bytes, brought for both
+    ]
     assert sum(",hotdog,known," in row for row in rows(tmp_path)) == 6
     assert sum(",burger,known," in row for row in rows(tmp_path)) == 8
 

@@ -16,7 +16,9 @@ _USUAL_DISTANCE = 10  # imagededup's
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path), required=False)
-@click.option("--list", "listed", is_flag=True, help="List every copy, and what it is a copy of.")
+@click.option(
+    "--list", "listed", is_flag=True, help="List every copy and what it is a copy of, and every conflict of labels."
+)
 @click.option("--undo", is_flag=True, help="Put all copies back that were set aside.")
 @click.option(
     "--against",
@@ -62,7 +64,7 @@ def dedup(
     """Find copies and keep the best of each; nothing is deleted.
 
     Mirrored and turned copies are found too. With PATH, only report on any folder or archive, workspace or not: which
-    pictures are copies, and which of them leak from one split into another.
+    pictures are copies, and which of them leak from one split into another (train, val2017, images/test).
 
     With --against, what is held of a test set or of another dataset is left out of every split, mirrored and cropped
     copies too, and never counts for `crawl -n`. That is remembered: the folder need not stay.
@@ -83,6 +85,10 @@ def dedup(
         raise click.UsageError(f"{given} is for the pictures of a workspace; leave PATH out")
     if bool(undo) + bool(against) + bool(forgotten) > 1:
         raise click.UsageError("--undo, --against and --forget-against exclude each other; give one of them")
+    if listed and (undo or forgotten):
+        raise click.UsageError(
+            f"{'--undo' if undo else '--forget-against'} and --list exclude each other; give one of them"
+        )
     if path and algorithm:
         from negbuild.hashes import Algorithm
         from negbuild.stages.audit_hashes import audit_hashes
@@ -114,4 +120,5 @@ def dedup(
         return
     with terminal.progress_bar("comparing") as progress:
         result = stage.dedup(workspace, against, progress=progress)
-    terminal.show(result, show_copies.dedup_lines(result, whole=listed), as_json=as_json, then="negbuild split")
+    then = "negbuild review" if result.conflicts else "negbuild split"
+    terminal.show(result, show_copies.dedup_lines(result, whole=listed), as_json=as_json, then=then)

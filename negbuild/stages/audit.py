@@ -1,34 +1,30 @@
 """Say which pictures of a folder are copies of each other, and which of them leak from one split into another."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from operator import attrgetter
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from negbuild.album import Album, read_album
+from negbuild.album import Album, nothing_in, read_album
 from negbuild.fingerprint import ORIENTATIONS
 from negbuild.keepers import equals
 from negbuild.looks import Views
 from negbuild.model import Pair, Progress, SkipReason, Split, no_progress
+from negbuild.protection import SAME_BYTES
+from negbuild.split_folders import Place, places
+from negbuild.tally import by_distance, by_reason
 from negbuild.twins import PLAIN_TEXTURE, confirmed_pairs
 from negbuild.workers import Workers
-
-# What the folders of splits are called by the tools that write them.
-_SPLITS = {
-    **dict.fromkeys(("train", "training"), Split.TRAIN),
-    **dict.fromkeys(("valid", "val", "validation", "dev"), Split.VALID),
-    **dict.fromkeys(("test", "testing", "eval", "evaluation"), Split.TEST),
-    **dict.fromkeys(("unseen", "holdout"), Split.UNSEEN),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Twins:
     """Two files that are copies of each other: `orientation` is what was done to the other one, `distance` in bits.
 
-    `leak` says that they lie in different splits, `disputed` that they lie in different classes.
+    `leak` says that they lie in different splits, `disputed` that they lie in different classes, `reason` what told
+    that they are copies.
     """
 
     one: str
@@ -37,13 +33,16 @@ class Twins:
     orientation: str
     leak: bool
     disputed: bool
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class AuditResult:
     """What a folder holds: pictures, those too plain to compare, twins, and what could not be read, by reason.
 
-    `splits` counts the pictures of each split, where the folder has splits; `leaked` those that have a twin in another.
+    `splits` counts the pictures of each split that a folder names; `leaked` those that have a twin in another.
+    `reasons` counts the twins by what told them, `distances` by their distance in bits; `others` counts pairs that were
+    looked at and are none.
     """
 
     pictures: int
@@ -52,6 +51,9 @@ class AuditResult:
     skips: dict[SkipReason, int]
     splits: dict[Split, int]
     leaked: dict[Split, int]
+    reasons: dict[str, int]
+    distances: dict[int, int]
+    others: dict[int, int]
 
 
 def audit(path: Path, *, progress: Progress = no_progress) -> AuditResult:
@@ -59,71 +61,71 @@ def audit(path: Path, *, progress: Progress = no_progress) -> AuditResult:
 
     Raises UsageError where there is none.
     """
+    pairs, others = list[Pair](), Counter[int]()
     with Workers() as workers:
         album = read_album(path, progress, workers.call)
+        if not album.names and not album.skips:
+            raise nothing_in(path, "compare")
         views = Views(partial(album.look_of, call=workers.call), lambda: [album.sketches.items()])
-        pairs = [
-            pair for some in confirmed_pairs([], album.prints, views, progress, workers.call) for pair in some.pairs
-        ]
-    names = [name for same in album.names.values() for name in same]
-    has_splits = len({_split(name) for name in names} - {None}) > 1
-    twins = sorted(_twins(album, pairs, has_splits=has_splits), key=attrgetter("one", "other"))
+        for some in confirmed_pairs([], album.prints, views, progress, workers.call):
+            pairs += some.pairs
+            others.update(some.refused)
+    where = places([name for same in album.names.values() for name in same])
+    twins = sorted(_twins(album, pairs, where), key=attrgetter("one", "other"))
     leaked = {name for pair in twins if pair.leak for name in (pair.one, pair.other)}
     return AuditResult(
-        pictures=len(names),
+        pictures=len(where),
         plain=sum(print_.texture < PLAIN_TEXTURE for _, print_ in album.prints),
         twins=twins,
         skips=dict(Counter(skip.reason for skip in album.skips.values()).most_common()),
-        splits=_counts(names) if has_splits else {},
-        leaked=_counts(sorted(leaked)),
+        splits=_counts(where.values()),
+        leaked=_counts(where[name] for name in leaked),
+        reasons=by_reason(twins),
+        distances=by_distance(twins),
+        others=dict(sorted(others.items())),
     )
 
 
-def _counts(names: Sequence[str]) -> dict[Split, int]:
-    counts = Counter(_split(name) for name in names)
+def _counts(where: Iterable[Place]) -> dict[Split, int]:
+    counts = Counter(place.split for place in where)
     return {split: counts[split] for split in Split if counts[split]}
 
 
-@lru_cache(maxsize=2**16)  # asked for each pair of a file
-def _split(name: str) -> Split | None:
-    """Split that a file belongs to, told by the outermost folder."""
-    parts = PurePosixPath(name).parts
-    return _SPLITS.get(parts[0].lower()) if len(parts) > 1 else None
-
-
-def _twins(album: Album, pairs: Sequence[Pair], *, has_splits: bool) -> Iterator[Twins]:
+def _twins(album: Album, pairs: Sequence[Pair], where: Mapping[str, Place]) -> Iterator[Twins]:
     """Name the files of each pair; of files that are equal each is named with one of the others."""
     alike, names = equals(album.names, pairs), dict[str, list[str]]()
-    for sha256, same in album.names.items():
-        names.setdefault(alike[sha256], []).extend(same)
-    for same in names.values():
-        yield from _named(same, same, 0, ORIENTATIONS[0], has_splits=has_splits)
-    told = set[tuple[str, str]]()
+    bytes_of = {name: sha256 for sha256, same in album.names.items() for name in same}
+    for name, sha256 in bytes_of.items():
+        names.setdefault(alike[sha256], []).append(name)
+    within, told = dict[str, str](), set[tuple[str, str]]()
     for pair in pairs:
         older, newer = alike[pair.older], alike[pair.newer]
-        if pair.twins and older != newer and {(older, newer), (newer, older)}.isdisjoint(told):
+        if pair.twins and older == newer:
+            within[pair.newer] = pair.reason
+            within.setdefault(pair.older, pair.reason)
+        elif pair.twins and {(older, newer), (newer, older)}.isdisjoint(told):
             told.add((older, newer))
-            orientation = ORIENTATIONS[pair.orientation]
-            yield from _named(names[older], names[newer], pair.distance, orientation, has_splits=has_splits)
+            for one, other in _named(names[older], names[newer], where):
+                yield _twin(one, other, where, pair.distance, pair.orientation, pair.reason)
+    for same in names.values():
+        for one, other in _named(same, same, where):
+            sha256 = bytes_of[other]
+            yield _twin(one, other, where, 0, 0, SAME_BYTES if bytes_of[one] == sha256 else within[sha256])
 
 
-def _named(
-    ones: Sequence[str], others: Sequence[str], distance: int, orientation: str, *, has_splits: bool
-) -> Iterator[Twins]:
-    for place, other in enumerate(others):
-        candidates = ones[:place] if ones is others else ones
-        if not candidates:
-            continue
-        # Of several with equal bytes, one in another split tells the most.
-        one = next((one for one in candidates if _split(one) is not _split(other)), candidates[0])
-        leak = has_splits and _leaks(_split(one), _split(other))
-        yield Twins(one, other, distance, orientation, leak, _class(one) != _class(other))
+def _named(ones: Sequence[str], others: Sequence[str], where: Mapping[str, Place]) -> Iterator[tuple[str, str]]:
+    """Pair each of the others with one that comes before; of several with equal bytes a leak tells the most."""
+    firsts: dict[tuple[Split | None, str], str] = {}  # of each place from which there may be a leak
+    for one in ones if ones is not others else ():
+        firsts.setdefault((where[one].split, where[one].fold), one)
+    for other in others:
+        if firsts:
+            first = next(iter(firsts.values()))
+            yield next((one for one in firsts.values() if where[one].leaks_to(where[other])), first), other
+        if ones is others:
+            firsts.setdefault((where[other].split, where[other].fold), other)
 
 
-def _leaks(one: Split | None, other: Split | None) -> bool:
-    """Whether two splits must not share a picture; a holdout shows the known pictures of the test again."""
-    return None not in {one, other} and one is not other and {one, other} != {Split.TEST, Split.UNSEEN}
-
-
-def _class(name: str) -> str:
-    return PurePosixPath(name).parent.name
+def _twin(one: str, other: str, where: Mapping[str, Place], distance: int, orientation: int, reason: str) -> Twins:
+    leak, disputed = where[one].leaks_to(where[other]), where[one].label != where[other].label
+    return Twins(one, other, distance, ORIENTATIONS[orientation], leak, disputed, reason)

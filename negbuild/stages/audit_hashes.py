@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from negbuild.album import read_files
+from negbuild.album import nothing_in, read_files
 from negbuild.hashes import Algorithm, Hash, hashing, near
 from negbuild.model import Progress, Skip, SkipReason, no_progress
 
@@ -39,7 +39,7 @@ def audit_hashes(
 ) -> HashAuditResult:
     """Compare all pictures of a folder or archive by one hash, and change nothing; `size` None: ImageHash's own.
 
-    Raises UsageError where there is no such place, no such hash, or no ImageHash.
+    Raises UsageError where there is no such place, no picture in it, no such hash, or no ImageHash.
     """
     size = algorithm.usual_size if size is None else size
     hashes: dict[str, Hash] = {}
@@ -48,6 +48,8 @@ def audit_hashes(
         hashes |= {name: found for name, found in batch if isinstance(found, Hash)}
         skips.update(found.reason for _, found in batch if isinstance(found, Skip))
         progress(len(hashes), None)
+    if not hashes and not skips:
+        raise nothing_in(path, "compare")
     names = list(hashes)
     return HashAuditResult(
         algorithm=algorithm,

@@ -1,7 +1,6 @@
 """Find copies among all images and keep the best of each; nothing is deleted."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,8 +12,9 @@ from negbuild.keepers import choose_keepers
 from negbuild.model import Drop, Held, Progress, no_progress
 from negbuild.omissions import conflicts, disputed, unwanted
 from negbuild.planner import ties
-from negbuild.protection import keep_out, let_in
+from negbuild.protection import keep_all_out, let_in
 from negbuild.provenance import FEWEST_ADDRESSES, placeholders
+from negbuild.tally import by_distance, by_reason
 from negbuild.twins import PLAIN_TEXTURE, close_groups
 from negbuild.workspace import IMAGES, Workspace
 
@@ -27,6 +27,20 @@ class Copy:
     title: str
     keeper_category: str
     keeper_title: str
+    distance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two copies with different labels, or one picture brought for two: category and title of both, and their distance.
+
+    A person decides which label is right.
+    """
+
+    category: str
+    title: str
+    other_category: str
+    other_title: str
     distance: int
 
 
@@ -55,9 +69,10 @@ class Placeholder:
 class DedupResult:
     """Counts after dedup: images, pairs of twins, groups of two or more, conflicts across labels, plain images.
 
-    `dropped` are the copies that are not used, `copies` the same for people. `reasons` counts the pairs of twins by
-    what told them, `distances` by their distance in bits; `others` counts pairs that were looked at and are none.
-    `guards` counts the pictures of each place that is kept out, `unreadable` what could not be read of those given now.
+    `dropped` are the copies that are not used, `copies` the same for people, `conflict_pairs` the conflicts. `reasons`
+    counts the pairs of twins by what told them, `distances` by their distance in bits; `others` counts pairs that were
+    looked at and are none. `guards` counts the pictures of each place that is kept out, `unreadable` what could not be
+    read of those given now.
     """
 
     images: int
@@ -74,6 +89,7 @@ class DedupResult:
     unreadable: int = 0
     kept_out: list[KeptOut] = field(default_factory=list)
     placeholders: list[Placeholder] = field(default_factory=list)
+    conflict_pairs: list[Conflict] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +130,9 @@ def dedup(workspace: Workspace, against: Sequence[Path] = (), *, progress: Progr
     The pictures of the folders and archives `against` are kept out from now on: a copy of one is in no split. Raises
     UsageError where there are none.
     """
-    for path in against:
-        if path.resolve() in {workspace.root.resolve(), (workspace.root / IMAGES).resolve()}:
-            raise UsageError(f"{path}: holds this workspace's own pictures; choose the folder of another dataset")
+    _refuse_own(workspace, against)
     with workspace.writing() as catalog:
-        unreadable = sum([keep_out(catalog, path, progress) for path in against])
+        unreadable = keep_all_out(catalog, against, progress)
         confirm_copies(catalog, workspace.store, progress)
         pairs, barred = catalog.pairs(), unwanted(catalog)
         concerned = {sha256 for pair in pairs for sha256 in (pair.older, pair.newer)}
@@ -126,16 +140,17 @@ def dedup(workspace: Workspace, against: Sequence[Path] = (), *, progress: Progr
         dropped = choose_keepers(held, pairs, barred)
         catalog.replace_drops(dropped)
         twins = [pair for pair in pairs if pair.twins]
+        conflict_pairs = list(_conflicts(catalog, held))
         return DedupResult(
             images=catalog.image_count(),
             twins=len(twins),
             groups=_groups(ties(catalog)),
-            conflicts=len(conflicts(catalog, held)) + len(disputed(catalog, held)),
+            conflicts=len(conflict_pairs),
             plain=catalog.plain_count(VERSION, PLAIN_TEXTURE),
             dropped=dropped,
             copies=[_copy(drop, held) for drop in dropped],
-            reasons=dict(Counter(pair.reason.partition(":")[0] for pair in twins).most_common()),
-            distances=dict(sorted(Counter(pair.distance for pair in twins).items())),
+            reasons=by_reason(twins),
+            distances=by_distance(twins),
             others=dict(sorted(catalog.refused().items())),
             guards=catalog.guard_places(),
             unreadable=unreadable,
@@ -144,7 +159,24 @@ def dedup(workspace: Workspace, against: Sequence[Path] = (), *, progress: Progr
                 Placeholder(held[sha256].category, _title(held[sha256]), number)
                 for sha256, number in placeholders(catalog.sightings(FEWEST_ADDRESSES)).items()
             ],
+            conflict_pairs=conflict_pairs,
         )
+
+
+def _refuse_own(workspace: Workspace, against: Sequence[Path]) -> None:
+    """Refuse places that hold pictures of the workspace itself: all of them would be kept out."""
+    images = workspace.root / IMAGES
+    # The folder of pictures may be a link to another disk, and is in both places then.
+    own = (
+        images.resolve(),
+        workspace.root.resolve() / IMAGES,
+        workspace.cache.resolve(),
+        workspace.thumbnails.resolve(),
+    )
+    for path in against:
+        place = path.resolve()
+        if any(one.is_relative_to(place) or place.is_relative_to(one) for one in own):
+            raise UsageError(f"{path}: holds this workspace's own pictures; choose the folder of another dataset")
 
 
 def _groups(tied: Sequence[tuple[str, str]]) -> int:
@@ -165,6 +197,17 @@ def _kept_out(catalog: Catalog, held: Mapping[str, Held]) -> list[KeptOut]:
 def _copy(drop: Drop, held: Mapping[str, Held]) -> Copy:
     copy, keeper = held[drop.sha256], held[drop.keeper]
     return Copy(copy.category, _title(copy), keeper.category, _title(keeper), drop.distance)
+
+
+def _conflicts(catalog: Catalog, held: Mapping[str, Held]) -> Iterator[Conflict]:
+    for pair in conflicts(catalog, held):
+        one, other = held[pair.older], held[pair.newer]
+        yield Conflict(one.category, _title(one), other.category, _title(other), pair.distance)
+    categories = catalog.disputed()
+    for sha256 in sorted(disputed(catalog, held)):
+        one = held[sha256]
+        rival = next(name for name in categories[sha256] if name != one.category)
+        yield Conflict(one.category, _title(one), rival, _title(one), 0)
 
 
 def _title(held: Held) -> str:
