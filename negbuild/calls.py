@@ -109,7 +109,7 @@ class Calls:
             host.rest(wait or 0.0)
             if failures == ATTEMPTS or host.closed(self._manners.longest_wait):
                 raise error
-            self._sleep(backoff(failures - 1) if wait is None else wait)
+            self._sleep(max(backoff(failures - 1), wait or 0.0))
 
     def _made(self, request: requests.Request) -> Answer:
         name = host_of(request.url)
@@ -128,14 +128,14 @@ class Calls:
                     ) from error
                 wait = None
             else:
-                if wait is None and not is_retried(answer.status):
+                if not wait and not is_retried(answer.status):
                     host.answered()
                     return answer
                 host.failed(answered=True)
                 host.rest(wait or 0.0)
                 if last or host.closed(self._manners.longest_wait):
                     return answer
-            self._sleep(backoff(attempt) if wait is None else wait)
+            self._sleep(max(backoff(attempt), wait or 0.0))
         raise AssertionError("unreachable")
 
     def _ask(self, request: requests.Request) -> tuple[Answer, float | None]:

@@ -57,6 +57,13 @@ class _Wish:
     robots: bool = False
 
 
+class _Try(NamedTuple):
+    """What came of asking for an address, and the host that the try ended at, redirects followed."""
+
+    outcome: Fetched | Skip
+    host: Host
+
+
 class Downloads:
     """All downloads of a run; belongs to one event loop."""
 
@@ -97,7 +104,7 @@ class Downloads:
         longest = self._manners.deadline + self._manners.longest_wait
         try:
             async with asyncio.timeout(longest):
-                return await self._with_patience(url, wish)
+                return (await self._with_patience(url, wish)).outcome
         except TimeoutError:
             return Skip(SkipReason.TIMEOUT, f"no end after {longest:.0f} s")
 
@@ -105,45 +112,47 @@ class Downloads:
         """Say that so many bytes that were fetched are not needed any more."""
         self._room.give(size)
 
-    async def _with_patience(self, url: str, wish: _Wish) -> Fetched | Skip:
-        host = self._hosts[host_of(url)]
-        outcome: Fetched | Skip = Skip(SkipReason.UNREACHABLE)
+    async def _with_patience(self, url: str, wish: _Wish) -> _Try:
+        """Try a few times, with a pause before each: a random one, or what the host asked for if that is longer."""
+        tried = _Try(Skip(SkipReason.UNREACHABLE), self._hosts[host_of(url)])
         for attempt in range(wish.attempts):
-            before, outcome = outcome, await self._follow(url, wish)
+            before, tried = tried.outcome, await self._follow(url, wish)
+            outcome = tried.outcome
             if (
                 attempt
                 and isinstance(before, Skip)
                 and isinstance(outcome, Skip)
                 and outcome.reason is SkipReason.HOST_DOWN
             ):
-                return replace(before, retry_at=outcome.retry_at)
+                return _Try(replace(before, retry_at=outcome.retry_at), tried.host)
             if not isinstance(outcome, Skip) or outcome.reason not in _TRIED_AGAIN:
                 break
-            if attempt == wish.attempts - 1 or host.closed(self._manners.longest_wait):
+            if attempt == wish.attempts - 1 or tried.host.closed(self._manners.longest_wait):
                 break
-            if outcome.retry_at is None:
-                await self._sleep(backoff(attempt))
-        return outcome
+            # The host where a redirect leads, too: else the first one would be asked again and again meanwhile.
+            await self._sleep(max(backoff(attempt), tried.host.rests_for))
+        return tried
 
-    async def _follow(self, url: str, wish: _Wish) -> Fetched | Skip:
+    async def _follow(self, url: str, wish: _Wish) -> _Try:
         """Make one try, redirects followed."""
+        host = self._hosts[host_of(url)]
         for _ in range(MOST_REDIRECTS + 1):
+            host = self._hosts[host_of(url)]
             refused = refusal(url, allow_private=self._manners.allow_private)
             if refused or (not wish.robots and (refused := await self._disallowed(url))):
-                return refused
-            host = self._hosts[host_of(url)]
+                return _Try(refused, host)
             if closed := await self._turn(host):
-                return closed
+                return _Try(closed, host)
             try:
                 step = await self._request(url, host, wish)
             finally:
                 host.leave()
             if not isinstance(step, str):
-                return step
+                return _Try(step, host)
             if not wish.robots and (tombstone := _TOMBSTONES.search(step.partition("?")[0])):
-                return Skip(SkipReason.GONE, f"in its place: {tombstone[1]}")
+                return _Try(Skip(SkipReason.GONE, f"in its place: {tombstone[1]}"), host)
             url = step
-        return Skip(SkipReason.TOO_MANY_REDIRECTS, f"more than {MOST_REDIRECTS}")
+        return _Try(Skip(SkipReason.TOO_MANY_REDIRECTS, f"more than {MOST_REDIRECTS}"), host)
 
     async def _disallowed(self, url: str) -> Skip | None:
         name = host_of(url)
@@ -157,7 +166,7 @@ class Downloads:
         return rules.refusal(url)
 
     async def _ask_robots(self, url: str) -> bytes | Skip:
-        answer = await self._with_patience(url, _Wish(LONGEST_ROBOTS, attempts=2, robots=True))
+        answer, _ = await self._with_patience(url, _Wish(LONGEST_ROBOTS, attempts=2, robots=True))
         if isinstance(answer, Skip):
             return answer
         self.release(len(answer.data))

@@ -69,6 +69,11 @@ class Host:
         """Seconds until it may be asked: 0 for now, infinity for when a connection becomes free."""
         if self.under_way >= self.pace.connections:
             return math.inf
+        return self.rests_for
+
+    @property
+    def rests_for(self) -> float:
+        """Seconds that it is to be left alone."""
         return max(0.0, self._not_before - time.monotonic())
 
     def enter(self, freed: Callable[[], object] | None = None) -> float:
