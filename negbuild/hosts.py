@@ -62,6 +62,7 @@ class Host:
         self._not_before = 0.0
         self._failures = self._trips = 0
         self._down_until = 0.0
+        self._is_there = False  # it answered, if only with an error
         self._answered = time.monotonic()
         self._freed: list[Callable[[], object]] = []
 
@@ -73,8 +74,8 @@ class Host:
 
     @property
     def rests_for(self) -> float:
-        """Seconds that it is to be left alone."""
-        return max(0.0, self._not_before - time.monotonic())
+        """Seconds that it is to be left alone, as it asked or for its failures."""
+        return max(0.0, max(self._not_before, self._down_until) - time.monotonic())
 
     def enter(self, freed: Callable[[], object] | None = None) -> float:
         """Take a connection and return 0, or return how long to wait; `freed` is called when one becomes free."""
@@ -108,12 +109,14 @@ class Host:
 
     def answered(self) -> None:
         """Note that it works."""
+        self._is_there = True
         self._answered = time.monotonic()
         self._failures = self._trips = 0
 
     def failed(self, *, answered: bool) -> None:
         """Note that it failed; several times in a row, and it counts as down for a while (a circuit breaker)."""
         with self._lock:
+            self._is_there = self._is_there or answered
             self._failures += 1 if answered else _NO_ANSWER
             if self._failures >= _TRIP and time.monotonic() >= self._down_until:
                 cool_off = min(_COOL_OFF * 2**self._trips, _LONGEST_COOL_OFF)
@@ -121,9 +124,14 @@ class Host:
                 self._trips += 1
 
     def closed(self, longest_wait: float) -> Skip | None:
-        """Say why nothing there is worth waiting for, if so: it is down, or asked for more than `longest_wait`."""
+        """Say why nothing there is worth waiting for, if so: it is down, or asked for more than `longest_wait`.
+
+        The first cool-off is waited for like a rest that was asked for, since a host that is restarted fails as often
+        in a second; not where nobody ever answered.
+        """
         now = time.monotonic()
-        if self._down_until > now:
+        hopeless = self._trips > 1 or not self._is_there or self._down_until - now > longest_wait
+        if self._down_until > now and hopeless:
             return _later(SkipReason.HOST_DOWN, f"{self._failures} failures in a row", self._down_until - now)
         if self._not_before - now > longest_wait:
             return _later(SkipReason.THROTTLED, "the host asked for a longer rest", self._not_before - now)

@@ -99,9 +99,16 @@ def crawl_failure(result: "CrawlResult", subject: str, wanted: int | None) -> Ne
     refused = dict.fromkeys(share.source for share in result.shares if share.refusal)
     no_more = f"{', '.join(refused)} gave no more, nor did the others" if refused else "there are no more"
     why = f" ({reasons(result.skips)})" if result.skips else ""
-    private = SkipReason.PRIVATE_ADDRESS in result.skips
-    then = "add --allow-private if this is your own network" if private else "try another --query or --source"
+    then = _next_step(result.skips)
     return TooFewPictures(f"{subject}: {result.unique} of {wanted} pictures, {no_more}{why}; {then}")
+
+
+def _next_step(skips: Mapping[SkipReason, int]) -> str:
+    if SkipReason.PRIVATE_ADDRESS in skips:
+        return "add --allow-private if this is your own network"
+    if any(reason.transient for reason in skips):
+        return "try what failed for now again later with: negbuild crawl --retry"
+    return "try another --query or --source"
 
 
 def status_lines(result: "StatusResult") -> list[str]:

@@ -195,7 +195,7 @@ def test_a_whole_host_rests_when_one_of_its_pictures_asks_for_it_and_another_goe
 def test_a_host_that_fails_again_and_again_is_left_alone_and_retried_when_it_is_due(site: Site) -> None:
     site.write_list(*site.put(*numbered(60)))
     good = dict(site.server.routes)
-    site.server.routes |= dict.fromkeys(numbered(60), site.reply(status=0))
+    site.server.routes |= dict.fromkeys([*numbered(60), "/robots.txt"], site.reply(status=0))
     failed = site.run(*LIST, "-n", 60)
     assert failed.code == 3
     assert failed.json["skips"]["host down"] >= 40
@@ -203,6 +203,7 @@ def test_a_host_that_fails_again_and_again_is_left_alone_and_retried_when_it_is_
     assert asked < 20  # for 60 pictures
 
     site.server.routes |= good
+    del site.server.routes["/robots.txt"]
     site.rows(f"UPDATE candidates SET retry_at = {time.time() + 600:.0f}")
     early = site.run(*RETRY)
     assert (early.code, early.json["tried"], early.json["later"]) == (0, 0, 60)

@@ -219,10 +219,36 @@ def test_failures_in_a_row_open_the_breaker(answered: bool, failures: int) -> No
         host.failed(answered=answered)
     assert host.closed(PATIENCE) is None
     host.failed(answered=answered)
-    closed = host.closed(math.inf)
+    closed = host.closed(20)
     assert reason(closed) is SkipReason.HOST_DOWN
     assert closed
     assert closed.retry_at == pytest.approx(time.time() + 30, abs=2)
+
+
+def test_the_first_cool_off_is_waited_for_like_a_rest_unless_nobody_ever_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    busy, restarted, dead = Host(Pace()), Host(Pace()), Host(Pace())
+    restarted.answered()
+    for _ in range(8):
+        busy.failed(answered=True)
+        restarted.failed(answered=False)
+        dead.failed(answered=False)
+    assert reason(dead.closed(math.inf)) is SkipReason.HOST_DOWN
+    for host in (busy, restarted):
+        assert host.closed(PATIENCE) is None
+        assert host.enter() == host.wait() == host.rests_for == 30
+        assert not host.well
+    now += 31
+    for host in (busy, restarted):
+        assert host.enter() == 0
+        host.failed(answered=True)
+        assert reason(host.closed(PATIENCE)) is SkipReason.HOST_DOWN
+        host.answered()  # late, of one that was under way
+    now += 60
+    assert busy.closed(PATIENCE) is None
 
 
 def test_an_answer_in_between_starts_the_count_again() -> None:

@@ -1,6 +1,7 @@
 """What hosts ask of a crawl, and that a bad one holds up nobody else: the real command line, real servers."""
 
 import json
+import math
 import signal
 import sqlite3
 import subprocess
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,10 +18,10 @@ import pytest
 
 from negbuild.errors import SourceError
 from negbuild.manners import Manners
-from negbuild.model import Role, Search
+from negbuild.model import Role, Search, SkipReason
 from negbuild.order import Order
 from negbuild.source import Allowance, find_source
-from negbuild.stages.crawl import crawl
+from negbuild.stages.crawl import CrawlResult, crawl
 from negbuild.workspace import Workspace
 
 Negbuild = Callable[..., Any]
@@ -30,6 +32,8 @@ class Server(Protocol):
     url: str
     routes: dict[str, Any]
     asked: dict[str, int]
+
+    def close(self) -> None: ...
 
 
 @pytest.fixture
@@ -77,7 +81,7 @@ def test_a_host_that_only_fails_is_left_alone_until_later(
 ) -> None:
     for number in range(40):
         server.routes[f"/{number}.jpg"] = reply(status=0)
-    server.routes["/robots.txt"] = reply(b"", 404)
+    server.routes["/robots.txt"] = reply(status=0)
     failed = listed([f"{server.url}/{number}.jpg" for number in range(40)], 40)
     assert failed.code == 3
     assert failed.json["skips"]["host down"] > 20
@@ -85,13 +89,78 @@ def test_a_host_that_only_fails_is_left_alone_until_later(
     assert asked < 20
     waiting = negbuild("crawl", "--retry", "--allow-private", "--json").json
     assert waiting["later"] > 20
+    assert failed.err.splitlines()[-1].endswith("; try what failed for now again later with: negbuild crawl --retry")
     rows(tmp_path, "UPDATE candidates SET retry_at = 0")
+    server.routes["/robots.txt"] = reply(b"", 404)
     for number in range(40):
         server.routes[f"/{number}.jpg"] = reply(photo(number))
     again = negbuild("crawl", "--retry", "--allow-private", "--json").json
     assert (again["tried"], again["new"], again["failed"], again["later"]) == (40, 40, {}, 0)
     counts = negbuild("status", "--json").json
     assert counts["candidates"] == counts["images"] + sum(counts["skips"].values()) == 40
+
+
+class Ailing:
+    """A host that answers 503 until it was left alone for a while."""
+
+    def __init__(self, server: Server, reply: Callable[..., Any], photo: Photo, cure: float) -> None:
+        self.at: list[float] = []
+        self.cured_at = math.inf
+        for number in range(40):
+            server.routes[f"/{number}.jpg"] = partial(self._answer, reply, photo(number), cure)
+        self.urls = [f"{server.url}/{number}.jpg" for number in range(40)]
+
+    def _answer(self, reply: Callable[..., Any], body: bytes, cure: float, _query: object, _before: int) -> Any:  # noqa: ANN401
+        now = time.monotonic()
+        if self.at and now - self.at[-1] >= cure:
+            self.cured_at = min(self.cured_at, now)
+        self.at.append(now)
+        return reply(body) if self.cured_at < math.inf else reply(b"", 503)
+
+
+@pytest.fixture
+def cool_off(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Make the first cool-off of a host that is down two seconds, and the pauses between tries next to none."""
+    monkeypatch.setattr("negbuild.hosts._COOL_OFF", 2.0)
+    monkeypatch.setattr("negbuild.download.backoff", lambda _attempt: 0.01)
+    return 2.0
+
+
+def crawled(root: Path, urls: list[str]) -> CrawlResult:
+    (root / "list.txt").write_text("\n".join(urls))
+    order = Order(Search(path=root / "list.txt", limit=len(urls)), "c", Role.UNKNOWN)
+    return crawl(Workspace(root), find_source("urls"), order, manners=Manners(allow_private=True))
+
+
+def test_a_host_that_fails_for_a_moment_loses_no_picture_and_holds_up_nobody(
+    tmp_path: Path, server: Server, photo: Photo, reply: Callable[..., Any], cool_off: float
+) -> None:
+    ailing = Ailing(server, reply, photo, 0.9 * cool_off)
+    with closing(type(server)()) as other:
+        last: list[float] = []
+
+        def well(number: int, _query: object, _before: int) -> Any:  # noqa: ANN401
+            last.append(time.monotonic())
+            return reply(photo(100 + number))
+
+        for number in range(40):
+            other.routes[f"/{number}.jpg"] = partial(well, number)
+        good = [f"{other.url}/{number}.jpg" for number in range(40)]
+        result = crawled(tmp_path, [url for both in zip(ailing.urls, good, strict=True) for url in both])
+    assert (result.unique, result.skips) == (80, {})
+    assert len(last) == 40
+    assert last[-1] < ailing.cured_at
+
+
+@pytest.mark.usefixtures("cool_off")
+def test_a_host_that_fails_after_its_cool_off_too_is_down(
+    tmp_path: Path, server: Server, photo: Photo, reply: Callable[..., Any]
+) -> None:
+    ailing = Ailing(server, reply, photo, 3600)
+    result = crawled(tmp_path, ailing.urls)
+    assert result.unique == 0
+    assert result.skips[SkipReason.HOST_DOWN] >= 30
+    assert len(ailing.at) <= 16  # eight that open the breaker, and those that were under way, before and after
 
 
 def test_a_retry_asks_for_nothing_that_is_gone(

@@ -1,5 +1,6 @@
 """What a person reads, to the letter."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,25 @@ def test_crawl_notes_what_it_did_beside() -> None:
         "negbuild: here: a new workspace",
         "negbuild: category 'Street food' is held as street_food",
     ]
+
+
+@pytest.mark.parametrize(
+    ("skips", "step"),
+    [
+        ({}, "try another --query or --source"),
+        ({SkipReason.GONE: 1, SkipReason.NOAI: 2}, "try another --query or --source"),
+        (
+            {SkipReason.GONE: 1, SkipReason.HOST_DOWN: 2},
+            "try what failed for now again later with: negbuild crawl --retry",
+        ),
+        (
+            {SkipReason.PRIVATE_ADDRESS: 1, SkipReason.TIMEOUT: 2},
+            "add --allow-private if this is your own network",
+        ),
+    ],
+)
+def test_a_crawl_that_fell_short_says_the_next_step(skips: dict[SkipReason, int], step: str) -> None:
+    assert str(crawl_failure(replace(crawled(unique=1), skips=skips), "salad", 5)).endswith(f"; {step}")
 
 
 @pytest.mark.parametrize(
