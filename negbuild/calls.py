@@ -7,7 +7,6 @@ on the same host.
 import codecs
 import math
 import threading
-import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,6 +16,7 @@ from urllib.parse import urljoin
 import requests
 
 from negbuild.addresses import host_of
+from negbuild.deadline import within
 from negbuild.download import ATTEMPTS, MOST_REDIRECTS, REDIRECTS
 from negbuild.errors import Moved, QuotaExhausted, SourceError, Unreachable
 from negbuild.hosts import Hosts, asked_wait, backoff, is_retried
@@ -164,13 +164,12 @@ class Calls:
         raise SourceError(f"{name}: redirects more than {MOST_REDIRECTS} times")
 
     def _text(self, name: str, response: requests.Response) -> str:
-        body, began = bytearray(), time.monotonic()
-        for chunk in response.iter_content(_CHUNK):
-            body += chunk
-            if len(body) > _MOST_BYTES:
-                raise SourceError(f"{name}: answers with more than {_MOST_BYTES:,} bytes")
-            if time.monotonic() - began > self._manners.deadline:
-                raise requests.Timeout
+        body = bytearray()
+        with within(response, self._manners.deadline):
+            for chunk in response.iter_content(_CHUNK):
+                body += chunk
+                if len(body) > _MOST_BYTES:
+                    raise SourceError(f"{name}: answers with more than {_MOST_BYTES:,} bytes")
         return body.decode(response.encoding or "utf-8", "replace")
 
     def _spend(self, name: str) -> None:

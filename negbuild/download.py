@@ -8,6 +8,7 @@ import asyncio
 import math
 import re
 import time
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
@@ -23,7 +24,7 @@ from negbuild.errors import NetworkDown
 from negbuild.hosts import Host, Hosts, asked_wait, backoff, is_retried, throttled
 from negbuild.manners import Manners
 from negbuild.model import NO_VALIDATORS, Skip, SkipReason, Validators
-from negbuild.robots import LONGEST_ROBOTS, Robots, opt_out
+from negbuild.robots import LONGEST_ROBOTS, OF_THE_HOST, Robots, opt_out
 
 ATTEMPTS = 5
 MOST_REDIRECTS = 5
@@ -166,9 +167,11 @@ class Downloads:
         return rules.refusal(url)
 
     async def _ask_robots(self, url: str) -> bytes | Skip:
-        answer, _ = await self._with_patience(url, _Wish(LONGEST_ROBOTS, attempts=2, robots=True))
+        answer, host = await self._with_patience(url, _Wish(LONGEST_ROBOTS, attempts=2, robots=True))
         if isinstance(answer, Skip):
-            return answer
+            elsewhere = host is not self._hosts[host_of(url)]  # what is wrong there is not wrong with the pictures here
+            unreachable = elsewhere and answer.reason in OF_THE_HOST
+            return replace(answer, reason=SkipReason.ROBOTS_UNREACHABLE) if unreachable else answer
         self.release(len(answer.data))
         return answer.data
 
@@ -219,7 +222,11 @@ class Downloads:
 
     async def _answer(self, host: Host, response: aiohttp.ClientResponse, wish: _Wish) -> Fetched | Skip | str:
         status, headers = response.status, response.headers
-        if status in REDIRECTS and "Location" in headers:
+        leads_on = status in REDIRECTS and "Location" in headers
+        obeys = self._manners.obey_opt_outs and not wish.robots and (leads_on or status == HTTPStatus.OK)
+        if obeys and (asked := opt_out(headers.getall("X-Robots-Tag", []))):
+            return asked
+        if leads_on:
             return headers["Location"]
         if is_retried(status):
             wait = asked_wait(headers.get("Retry-After"))
@@ -230,9 +237,6 @@ class Downloads:
             return Fetched(b"", validators, unchanged=True)
         if status != HTTPStatus.OK:
             return _refusal(status)
-        obeys = self._manners.obey_opt_outs and not wish.robots
-        if obeys and (asked := opt_out(headers.getall("X-Robots-Tag", []))):
-            return asked
         data = await self._body(response, wish)
         return data if isinstance(data, Skip) else Fetched(data, validators)
 
@@ -244,9 +248,13 @@ class Downloads:
         # What is packed may grow to anything; so may what does not say how long it is.
         room = await self._room.take(wish.most if stated is None or "Content-Encoding" in response.headers else stated)
         chunks: list[bytes] = []
+        # The client knows gzip by its newer name only; the older one means the same (RFC 9110, 8.4.1.3).
+        packed = response.headers.get("Content-Encoding", "").strip().lower() == "x-gzip"
+        unpack = zlib.decompressobj(zlib.MAX_WBITS + 16) if packed else None
         size, began, silence = 0, time.monotonic(), self._manners.silence
         try:
-            async for chunk in response.content.iter_any():
+            async for came in response.content.iter_any():
+                chunk = unpack.decompress(came, wish.most + 1 - size) if unpack else came
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > wish.most:
@@ -256,6 +264,9 @@ class Downloads:
                 seconds = time.monotonic() - began
                 if seconds > silence and size < seconds * self._manners.min_speed:
                     return Skip(SkipReason.TOO_SLOW, f"{size / seconds:,.0f} bytes a second")
+        except zlib.error as error:
+            return Skip(SkipReason.MALFORMED, str(error))
+        else:
             data = b"".join(chunks)[: wish.most]
             room -= len(data)  # what came stays taken until it is released
             return data

@@ -1,6 +1,7 @@
 """What hosts ask of robots: robots.txt (RFC 9309), and the X-Robots-Tag of an answer."""
 
 import asyncio
+import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
@@ -20,6 +21,9 @@ _LONGEST_DELAY = 30.0  # seconds between two requests; what asks for more is a w
 _ABSENT = {SkipReason.GONE, SkipReason.REFUSED, SkipReason.HTTP_ERROR, SkipReason.TOO_MANY_REDIRECTS}
 # Nobody answered: whoever tries a picture again asks again, so that a host that is down becomes known for it.
 _ASKED_AGAIN = {SkipReason.UNREACHABLE, SkipReason.TIMEOUT, SkipReason.TOO_SLOW, SkipReason.HOST_DOWN}
+OF_THE_HOST = _ASKED_AGAIN | {SkipReason.NO_SUCH_HOST, SkipReason.BAD_CERTIFICATE, SkipReason.PRIVATE_ADDRESS}
+"""What is wrong with a whole host, so that its pictures fail in the same way."""
+
 _DIRECTIVES = {
     "noai": SkipReason.NOAI,
     "noimageai": SkipReason.NOIMAGEAI,
@@ -29,6 +33,8 @@ _DIRECTIVES = {
     "noml": SkipReason.NOML,
 }
 _WITH_VALUE = {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
+# The comma within a date, "unavailable_after: Wed, 25 Jun 2036 15:00:00 GMT", parts no directives.
+_WEEKDAY = re.compile(r"(unavailable_after\s*:\s*(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*)\s*,")
 
 
 class Rules:
@@ -85,23 +91,27 @@ class Robots:
         if not isinstance(answer, Skip) or answer.reason in _ABSENT:
             if len(self._rules) >= _MOST_ORIGINS:
                 del self._rules[next(iter(self._rules))]
-            self._rules[origin] = Rules("" if isinstance(answer, Skip) else answer.decode("utf-8", "replace"))
+            self._rules[origin] = Rules("" if isinstance(answer, Skip) else answer.decode("utf-8-sig", "replace"))
             return self._rules[origin]
-        if answer.reason is SkipReason.THROTTLED:  # the host is there and cannot say: disallowed for now (2.3.1.4)
-            return replace(answer, reason=SkipReason.ROBOTS_UNREACHABLE, detail=f"{url}: {answer.detail}")
         if answer.reason in _ASKED_AGAIN:
             self._known.pop(origin, None)
-        return answer
+        if answer.reason in OF_THE_HOST:
+            return answer
+        # The host is there and cannot say: disallowed for now (2.3.1.4), in whatever way it fails to.
+        return replace(answer, reason=SkipReason.ROBOTS_UNREACHABLE, detail=f"{url}: {answer.detail}"[:200])
 
 
 def opt_out(tags: Iterable[str]) -> Skip | None:
-    """Read X-Robots-Tag headers: the first directive, for everybody or for negbuild, that asks to be left alone."""
+    """Read X-Robots-Tag headers: the first directive, for everybody or for negbuild, that asks to be left alone.
+
+    Directives are parted by commas; by semicolons or spaces too, since who writes that means the same.
+    """
     for tag in tags:
         addressee = ""
-        for part in tag.lower().split(","):
+        for part in re.split("[,;]", _WEEKDAY.sub(r"\1 ", tag.lower())):
             name, colon, rest = (text.strip() for text in part.partition(":"))
             if colon and name not in _WITH_VALUE:  # "bot: directive" holds until the next bot is named
-                addressee, name = name, rest
-            if addressee in {"", "*", TOKEN} and name in _DIRECTIVES:
-                return Skip(_DIRECTIVES[name], f"X-Robots-Tag: {tag}"[:200])
+                addressee, name = name.partition("/")[0].rstrip(), rest
+            if addressee in {"", "*", TOKEN} and (asked := next(filter(_DIRECTIVES.get, name.split()), None)):
+                return Skip(_DIRECTIVES[asked], f"X-Robots-Tag: {tag}"[:200])
     return None

@@ -180,6 +180,7 @@ class Server:
         self.routes: dict[str, Route] = {}
         self.asked: Counter[str] = Counter()
         self.agents: set[str] = set()
+        self.heads: list[tuple[str, dict[str, str]]] = []  # path and headers of each request
         self._lock = threading.Lock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._http.daemon_threads = True
@@ -208,6 +209,7 @@ class Server:
             wbufsize = -1
 
             def do_GET(self) -> None:
+                server.heads.append((self.path, dict(self.headers)))
                 reply = server.reply(self.path, self.headers.get("User-Agent", ""))
                 if reply.delay:
                     threading.Event().wait(reply.delay)

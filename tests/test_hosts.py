@@ -311,6 +311,14 @@ def test_a_host_has_the_pace_that_it_states_or_the_default() -> None:
         assert hosts[name].pace == pace
 
 
+def test_the_paces_are_those_that_the_readme_states() -> None:
+    assert Pace() == Pace(connections=4, interval=0)
+    assert KNOWN_PACES["upload.wikimedia.org"] == Pace(2)
+    assert {KNOWN_PACES[name].connections for name in KNOWN_PACES if name != "upload.wikimedia.org"} == {1}
+    an_hour = ("api.flickr.com", "api.inaturalist.org", "www.bing.com", "www.google.com", "image.baidu.com")
+    assert {KNOWN_PACES[name].interval for name in an_hour} == {1}
+
+
 def test_all_threads_get_the_same_host() -> None:
     hosts, found = Hosts(Pace()), set[int]()
     threads = [threading.Thread(target=lambda: found.add(id(hosts["h.example"]))) for _ in range(20)]

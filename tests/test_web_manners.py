@@ -1,15 +1,21 @@
 """What the client asks, how often and with what pauses, as the servers that it asks see it."""
 
 import asyncio
+import gzip
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
 from negbuild import calls, download
 from negbuild.download import Fetched
+from negbuild.errors import SourceError, Unreachable
 from negbuild.hosts import Hosts
 from negbuild.manners import Manners
 from negbuild.model import NO_VALIDATORS, Skip, SkipReason, Validators
@@ -17,6 +23,7 @@ from negbuild.web import Web
 
 Reply = Callable[..., Any]
 PATIENT = Manners(allow_private=True, obey_opt_outs=False, deadline=20, longest_wait=20)
+OBEDIENT = Manners(allow_private=True, deadline=20, longest_wait=20)
 PAST = "Sun, 06 Nov 1994 08:49:37 GMT"
 
 
@@ -24,6 +31,7 @@ class Server(Protocol):
     url: str
     routes: dict[str, Any]
     asked: dict[str, int]
+    heads: list[tuple[str, dict[str, str]]]
 
     def close(self) -> None: ...
 
@@ -156,3 +164,224 @@ def test_a_rest_of_the_host_behind_a_redirect_is_waited_for_before_the_first_one
     assert reasons(fetch(f"{server.url}/a.jpg")) == [None]
     assert len(at) == 2
     assert gaps(at)[0] >= 1
+
+
+# robots.txt and X-Robots-Tag
+
+
+def test_a_robots_txt_with_a_byte_order_mark_is_obeyed(server: Server, reply: Reply) -> None:
+    server.routes |= {"/robots.txt": reply(b"\xef\xbb\xbfUser-agent: *\r\nDisallow: /a"), "/a": reply(), "/b": reply()}
+    assert reasons(fetch(f"{server.url}/a", f"{server.url}/b", manners=OBEDIENT)) == [SkipReason.ROBOTS, None]
+
+
+@pytest.mark.usefixtures("steady")
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (200, {"Content-Encoding": "gzip"}),
+        (200, {"Content-Encoding": "x-gzip"}),
+        (302, {"Location": "ftp://example.org/robots.txt"}),
+        (302, {"Location": "http://user:secret@example.org/robots.txt"}),
+        (302, {"Location": "http://[::1"}),
+        (302, {"Location": "http://127.0.0.1:1/robots.txt"}),
+        (302, {"Location": "http://no-such-name.invalid/robots.txt"}),
+        (429, {}),
+        (503, {}),
+    ],
+)
+def test_whatever_way_a_robots_txt_fails_the_picture_fails_for_now(
+    server: Server, reply: Reply, status: int, headers: dict[str, str]
+) -> None:
+    server.routes |= {"/robots.txt": reply(b"abc", status, headers), "/a": reply()}
+    (outcome,) = fetch(f"{server.url}/a", manners=OBEDIENT)
+    assert isinstance(outcome, Skip)
+    assert (outcome.reason, outcome.reason.transient) == (SkipReason.ROBOTS_UNREACHABLE, True)
+    assert outcome.detail.startswith(f"{server.url}/robots.txt: ")
+    assert "secret" not in outcome.detail
+    assert server.asked["/a"] == 0
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 451])
+def test_a_robots_txt_that_is_not_there_allows_everything_also_behind_a_redirect(
+    server: Server, elsewhere: Server, reply: Reply, status: int
+) -> None:
+    server.routes |= {"/robots.txt": reply(b"", 302, {"Location": f"{elsewhere.url}/robots.txt"}), "/a": reply()}
+    elsewhere.routes["/robots.txt"] = reply(b"", status)
+    assert reasons(fetch(f"{server.url}/a", manners=OBEDIENT)) == [None]
+
+
+def test_the_delay_of_a_robots_txt_is_kept_between_pictures(server: Server, reply: Reply) -> None:
+    at: list[float] = []
+    server.routes |= {"/robots.txt": reply(b"User-agent: *\nCrawl-delay: 0.3"), "/a": timed(reply(), at)}
+    assert reasons(fetch(*[f"{server.url}/a"] * 4, manners=OBEDIENT)) == [None] * 4
+    assert min(gaps(at)) >= 0.28  # as the server sees it; one that starts late makes the next gap shorter
+    assert at[-1] - at[0] >= 0.85
+
+
+def test_a_tag_on_a_redirect_is_obeyed(server: Server, reply: Reply) -> None:
+    server.routes |= {"/a": reply(b"", 302, {"Location": "/b", "X-Robots-Tag": "noai"}), "/b": reply(b"here")}
+    assert reasons(fetch(f"{server.url}/a", manners=OBEDIENT)) == [SkipReason.NOAI]
+    assert server.asked["/b"] == 0
+    assert reasons(fetch(f"{server.url}/a")) == [None]
+    server.routes["/gone"] = reply(b"", 404, {"X-Robots-Tag": "noindex"})  # as hosts mark all pages of errors
+    assert reasons(fetch(f"{server.url}/gone", manners=OBEDIENT)) == [SkipReason.GONE]
+
+
+# What is sent
+
+
+def test_pictures_are_asked_for_without_cookies(server: Server, reply: Reply) -> None:
+    cookie = {"Set-Cookie": "seen=1; Path=/"}
+    server.routes |= {"/a": reply(b"", 302, {"Location": "/b", **cookie}), "/b": reply(b"x", headers=cookie)}
+
+    async def one_after_the_other() -> None:
+        async with Web(OBEDIENT) as web:
+            for _ in range(2):
+                assert isinstance(await web.fetch(f"{server.url}/a"), Fetched)
+
+    asyncio.run(one_after_the_other())
+    assert [path for path, _ in server.heads] == ["/robots.txt", "/a", "/b", "/a", "/b"]
+    assert not [head for _, head in server.heads if "Cookie" in head]
+
+
+def test_the_version_that_is_known_is_sent_with_the_request_for_the_picture(server: Server, reply: Reply) -> None:
+    server.routes["/a"] = reply(b"", 304)
+    (same,) = fetch(f"{server.url}/a", manners=OBEDIENT, known=Validators('"v1"', PAST))
+    assert isinstance(same, Fetched)
+    assert same.unchanged
+    sent = {path: (head.get("If-None-Match"), head.get("If-Modified-Since")) for path, head in server.heads}
+    assert sent == {"/robots.txt": (None, None), "/a": ('"v1"', PAST)}
+    server.routes["/b"] = reply(b"x")
+    assert reasons(fetch(f"{server.url}/b", manners=OBEDIENT)) == [None]
+    assert not {"If-None-Match", "If-Modified-Since"} & set(server.heads[-1][1])
+
+
+# Calls and pictures together
+
+
+def test_a_host_that_calls_may_not_ask_is_not_asked_for_pictures_either_and_the_other_way_round(
+    server: Server, elsewhere: Server, reply: Reply
+) -> None:
+    busy = reply(b"", 429, {"Retry-After": "600"})
+    server.routes |= {"/api": busy, "/a.jpg": reply(b"x")}
+    elsewhere.routes |= {"/a.jpg": busy, "/api": reply(b"x")}
+
+    async def both() -> None:
+        async with Web(PATIENT) as web:
+            assert web.get(f"{server.url}/api").status == 429
+            outcomes = [await web.fetch(f"{host.url}/a.jpg") for host in (server, elsewhere)]
+            assert reasons(outcomes) == [SkipReason.THROTTLED] * 2
+            with pytest.raises(Unreachable, match=r"not asked now \(throttled"):
+                web.get(f"{elsewhere.url}/api")
+
+    asyncio.run(both())
+    assert (server.asked["/a.jpg"], elsewhere.asked["/api"]) == (0, 0)
+
+
+# Limits
+
+
+def test_the_limits_are_those_that_the_readme_states() -> None:
+    is_set = Manners()
+    assert (is_set.max_bytes, is_set.deadline, is_set.silence, is_set.min_speed) == (32 * 2**20, 60, 10, 1024)
+    assert (is_set.longest_wait, is_set.connect, is_set.obey_opt_outs, is_set.use_proxy) == (90, 10, True, False)
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    assert "more than 32 MiB a picture after unpacking, 60 s a try, 10 s of silence, less than 1 KiB/s" in readme
+    assert "waits up to 90 s" in readme
+
+
+def test_the_older_name_of_gzip_is_read(server: Server, reply: Reply) -> None:
+    for path, body in {"/a": gzip.compress(b"here"), "/bomb": gzip.compress(bytes(64 << 20)), "/bad": b"abc"}.items():
+        server.routes[path] = reply(body, headers={"Content-Encoding": "X-gzip"})
+    manners = Manners(allow_private=True, max_bytes=1 << 20, longest_wait=1)
+    picture, bomb, bad = fetch(*(f"{server.url}{path}" for path in ("/a", "/bomb", "/bad")), manners=manners)
+    assert isinstance(picture, Fetched)
+    assert picture.data == b"here"
+    assert reasons([bomb, bad]) == [SkipReason.TOO_MANY_BYTES, SkipReason.MALFORMED]
+
+
+@pytest.mark.parametrize("encoding", ["", "gzip"])
+def test_the_answer_to_a_call_has_a_limit_also_after_unpacking(
+    server: Server, reply: Reply, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    monkeypatch.setattr(calls, "_MOST_BYTES", 100_000)
+    pack, headers = (gzip.compress, {"Content-Encoding": encoding}) if encoding else (bytes, {})
+    server.routes |= {"/most": reply(pack(bytes(100_000)), headers=headers)}
+    server.routes |= {"/more": reply(pack(bytes(100_001)), headers=headers)}
+    assert len(Web(PATIENT).get(f"{server.url}/most").text) == 100_000
+    with pytest.raises(SourceError, match=r"answers with more than 100,000 bytes$"):
+        Web(PATIENT).get(f"{server.url}/more")
+
+
+@pytest.fixture
+def dripping() -> Iterator[Callable[[bytes, bytes], str]]:
+    """Answer with a head, then with a body a byte at a time, for three seconds: `dripping(head, body)`."""
+    listeners = []
+
+    def serve(head: bytes, body: bytes) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def talk(connection: socket.socket) -> None:
+            with connection, suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n")
+                for place in range(60):
+                    connection.sendall(body[place : place + 1])
+                    time.sleep(0.05)
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=talk, args=(listener.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}/api"
+
+    yield serve
+    for listener in listeners:
+        listener.close()
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        (b"Content-Length: 65000\r\n", b"x" * 60),
+        (b"Connection: close\r\n", b"x" * 60),
+        (b"Transfer-Encoding: chunked\r\n", b"8000\r\n" + b"x" * 60),
+        (b"Transfer-Encoding: chunked\r\n", b"1\r\nx\r\n" * 10),
+        (b"Content-Encoding: gzip\r\nContent-Length: 65000\r\n", gzip.compress(bytes(range(256)))),
+    ],
+    ids=["length", "closed", "chunk", "chunks", "gzip"],
+)
+def test_an_answer_that_drips_meets_the_deadline(
+    dripping: Callable[[bytes, bytes], str], monkeypatch: pytest.MonkeyPatch, head: bytes, body: bytes
+) -> None:
+    monkeypatch.setattr(calls, "ATTEMPTS", 1)
+    began = time.monotonic()
+    with pytest.raises(Unreachable):
+        Web(Manners(deadline=0.5)).get(dripping(head, body))
+    assert 0.5 <= time.monotonic() - began < 1.5
+
+
+def test_a_call_that_is_made_in_time_is_not_ended_later(server: Server, reply: Reply) -> None:
+    server.routes["/api"] = reply(b"here")
+    web = Web(Manners(deadline=0.2))
+    for _ in range(3):  # over the same connection
+        assert web.get(f"{server.url}/api").text == "here"
+        time.sleep(0.15)
+
+
+def test_calls_ignore_proxies_of_the_environment_unless_asked(
+    server: Server, reply: Reply, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "ATTEMPTS", 1)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    server.routes["/api"] = reply(b"here")
+    assert Web(PATIENT).get(f"{server.url}/api").text == "here"
+    with pytest.raises(Unreachable):
+        Web(Manners(use_proxy=True)).get(f"{server.url}/api")
+    assert server.asked["/api"] == 1

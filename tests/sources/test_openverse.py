@@ -17,7 +17,7 @@ from negbuild.errors import FormChanged, QuotaExhausted, SourceError, UsageError
 from negbuild.ledger import Ledger
 from negbuild.model import UNKNOWN_LICENSE, Candidate, Search
 from negbuild.order import LICENSES
-from negbuild.source import Answer, find_source
+from negbuild.source import Allowance, Answer, find_source
 
 Scripted = Callable[[Answer], Any]
 OPENVERSE = find_source("openverse")
@@ -39,6 +39,10 @@ def record(number: int = 1, **fields: object) -> dict[str, object]:
 
 def named(web: Any, **wishes: Any) -> list[Candidate]:  # noqa: ANN401
     return list(OPENVERSE.search(Search(text="x", base_url="http://example.invalid", **wishes), web))
+
+
+def test_openverse_grants_20_calls_a_minute_and_200_a_day() -> None:
+    assert set(OPENVERSE.allowances) == {Allowance(20, 60), Allowance(200, 24 * 60 * 60)}
 
 
 def test_openverse_asks_what_it_may_without_a_key(scripted: Scripted) -> None:
