@@ -384,6 +384,11 @@ def test_a_call_that_is_made_in_time_is_not_ended_later(server: Server, reply: R
     for _ in range(3):  # over the same connection
         assert web.get(f"{server.url}/api").text == "here"
         time.sleep(0.15)
+    assert Web(Manners(deadline=30)).get(f"{server.url}/api").text == "here"
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):  # nobody goes on looking at the clock
+            thread.join(5)
+            assert not thread.is_alive()
 
 
 def test_calls_ignore_proxies_of_the_environment_unless_asked(
