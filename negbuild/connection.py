@@ -9,9 +9,12 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from negbuild.addresses import is_public
+from negbuild.lookups import Lookups
 from negbuild.model import Skip, SkipReason
+from negbuild.network import Network
 
 _NO_NETWORK = {errno.ENETUNREACH, errno.ENETDOWN}
+_NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 _ASK_LATER = {socket.EAI_AGAIN, socket.EAI_SYSTEM, socket.EAI_FAIL}
 # In the order of asking: a class stands before those it is made from.
 _MEANINGS: tuple[tuple[type[BaseException], SkipReason], ...] = (
@@ -32,23 +35,43 @@ class RefusedAddressError(OSError):
 class Resolver(AbstractResolver):
     """Resolves a name once, and refuses it unless every address it has is public."""
 
-    def __init__(self, *, allow_private: bool) -> None:
-        self._inner = aiohttp.ThreadedResolver()
+    def __init__(self, network: Network, deadline: float, *, allow_private: bool) -> None:
+        """Tell `network` what is learnt of the name service; wait for it `deadline` seconds."""
+        self._lookups, self._network = Lookups(deadline), network
         self._allow_private = allow_private
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Resolve a name; raises RefusedAddressError."""
-        found = await self._inner.resolve(host, port, family)
-        for result in found:
-            if not self._allow_private and not is_public(result["host"]):
-                raise RefusedAddressError(f"{host} is {result['host']}")
-        return found
+        """Resolve a name; raises RefusedAddressError, socket.gaierror."""
+        try:
+            found = await self._lookups.find(host, family)
+        except socket.gaierror as error:
+            if error.errno not in _ASK_LATER:
+                self._network.resolved()
+            raise
+        self._network.resolved(host)
+        for address in found:
+            if not self._allow_private and not is_public(address.host):
+                raise RefusedAddressError(f"{host} is {address.host}")
+        return [
+            ResolveResult(
+                hostname=host, host=address.host, port=port, family=address.family, proto=address.proto, flags=_NUMERIC
+            )
+            for address in found
+        ]
+
+    async def finds_again(self, name: str) -> bool:
+        """Whether a name can still be resolved."""
+        try:
+            await self._lookups.find(name)
+        except OSError:
+            return False
+        self._network.resolved(name)
+        return True
 
     async def close(self) -> None:
         """Nothing is held open."""
-        await self._inner.close()
 
 
 class Room:
@@ -105,6 +128,11 @@ def is_ours(error: Exception) -> bool:
     if isinstance(unresolved, socket.gaierror):
         return unresolved.errno in _ASK_LATER
     return isinstance(error, OSError) and error.errno in _NO_NETWORK
+
+
+def is_of_names(error: Exception) -> bool:
+    """Whether a failure is that of a lookup."""
+    return _cause(error, socket.gaierror) is not None
 
 
 def _cause(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:

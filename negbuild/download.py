@@ -19,7 +19,7 @@ import aiohttp
 from yarl import URL
 
 from negbuild.addresses import host_of, is_public, refusal
-from negbuild.connection import Resolver, Room, failure, is_ours
+from negbuild.connection import Resolver, Room, failure, is_of_names, is_ours
 from negbuild.errors import NetworkDown
 from negbuild.hosts import Host, Hosts, asked_wait, backoff, is_retried, throttled
 from negbuild.manners import Manners
@@ -37,7 +37,7 @@ _GONE = {404, 410}
 _TRIED_AGAIN = {SkipReason.THROTTLED, SkipReason.TIMEOUT, SkipReason.UNREACHABLE, SkipReason.TOO_SLOW}
 _CONNECTIONS = 256
 _ROOM = 256 * 2**20  # bytes of pictures in memory, those being read included
-_LATELY = 30.0  # seconds for which an answer of anybody proves that our own network works
+_LOOK_AGAIN = 0.1  # seconds, where others may yet show that our own network works
 
 
 class Fetched(NamedTuple):
@@ -74,10 +74,11 @@ class Downloads:
         self._robots = Robots(self._ask_robots, hosts.robots)
         self._room = Room(max(_ROOM, manners.max_bytes))
         self._ending = asyncio.Event()
-        self._last_answer = -math.inf
-        resolver = Resolver(allow_private=manners.allow_private or manners.use_proxy)
+        self._network = hosts.network
+        allow_private = manners.allow_private or manners.use_proxy
+        self._resolver = Resolver(self._network, manners.connect, allow_private=allow_private)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(resolver=resolver, limit=_CONNECTIONS, ttl_dns_cache=300),
+            connector=aiohttp.TCPConnector(resolver=self._resolver, limit=_CONNECTIONS, ttl_dns_cache=300),
             headers={"User-Agent": manners.user_agent, "Accept": "image/*,*/*;q=0.5"},
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(manners.deadline, sock_connect=manners.connect, sock_read=manners.silence),
@@ -145,7 +146,8 @@ class Downloads:
             if closed := await self._turn(host):
                 return _Try(closed, host)
             try:
-                step = await self._request(url, host, wish)
+                with self._network.asking():
+                    step = await self._request(url, host, wish)
             finally:
                 host.leave()
             if not isinstance(step, str):
@@ -199,26 +201,36 @@ class Downloads:
         raise asyncio.CancelledError
 
     async def _request(self, url: str, host: Host, wish: _Wish) -> Fetched | Skip | str:
-        """Make one request: the file, a skip, or the address it redirects to."""
+        """Make one request: the file, a skip, or the address it redirects to; raises NetworkDown."""
         try:
             # A signed address must arrive as it was written; only what no address may hold is quoted.
             address = URL(url, encoded=url.isascii() and " " not in url)
             if not (self._manners.allow_private or is_public(address.host or "", unless_name=True)):
                 return Skip(SkipReason.PRIVATE_ADDRESS, address.host or "")  # as the client reads it
             async with self._session.get(address, headers=wish.headers, allow_redirects=False) as response:
-                self._last_answer = time.monotonic()
+                self._network.answered()
                 outcome = await self._answer(host, response, wish)
                 if isinstance(outcome, str):
                     outcome = urljoin(url, outcome)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             outcome = failure(error)
-            if is_ours(error) and time.monotonic() - self._last_answer > _LATELY:
+            if is_ours(error) and await self._is_down(named=is_of_names(error)):
                 raise NetworkDown(f"network: cannot be used ({outcome.detail}); run the same command later") from error
         if isinstance(outcome, Skip) and outcome.reason.transient:
             host.failed(answered=outcome.reason is SkipReason.THROTTLED)
         else:
             host.answered()
         return outcome
+
+    async def _is_down(self, *, named: bool) -> bool:
+        """Whether our own network is, as one failure makes us think: wait for the others that are under way."""
+        with self._network.doubting() as since:
+            while not self._network.works(named=named):
+                if self._network.is_silent(since):
+                    # In the end of a list only bad names may be left, for longer than any proof holds.
+                    return not (named and self._network.known and await self._resolver.finds_again(self._network.known))
+                await self._sleep(_LOOK_AGAIN)
+        return False
 
     async def _answer(self, host: Host, response: aiohttp.ClientResponse, wish: _Wish) -> Fetched | Skip | str:
         status, headers = response.status, response.headers

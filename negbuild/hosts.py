@@ -17,6 +17,7 @@ from datetime import UTC
 from types import MappingProxyType
 
 from negbuild.model import Skip, SkipReason
+from negbuild.network import Network
 from negbuild.robots import Rules
 
 _MOST_HOSTS = 4096  # remembered when nothing is under way there
@@ -153,6 +154,7 @@ class Hosts:
         self._hosts: OrderedDict[str, Host] = OrderedDict()
         self.robots: dict[str, Rules] = {}
         """What each origin's robots.txt says."""
+        self.network = Network()
         self._lock = threading.Lock()
 
     def __getitem__(self, name: str) -> Host:
