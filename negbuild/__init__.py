@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from negbuild.parents import AugmentOptions
     from negbuild.source import Source, Takes, find_source, source_names
     from negbuild.stages.augment import augment
-    from negbuild.stages.crawl import crawl, preview, retry
+    from negbuild.stages.crawl import crawl, preview
     from negbuild.stages.dedup import dedup
     from negbuild.stages.evaluate import EvaluateOptions, evaluate
     from negbuild.stages.pairs import pairs
+    from negbuild.stages.retry import retry
     from negbuild.stages.split import SplitOptions, split
     from negbuild.stages.status import status
     from negbuild.stages.verify import verify
@@ -62,10 +63,11 @@ _HOMES = {
     "order": ["Order"],
     "parents": ["AugmentOptions"],
     "stages.augment": ["augment"],
-    "stages.crawl": ["crawl", "preview", "retry"],
+    "stages.crawl": ["crawl", "preview"],
     "stages.dedup": ["dedup"],
     "stages.evaluate": ["EvaluateOptions", "evaluate"],
     "stages.pairs": ["pairs"],
+    "stages.retry": ["retry"],
     "stages.split": ["SplitOptions", "split"],
     "stages.status": ["status"],
     "stages.verify": ["verify"],

@@ -11,11 +11,17 @@ from negbuild.model import Skip, SkipReason
 _PORTS = {"http": 80, "https": 443}
 _USUAL = "http://", "https://"
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: IPv4 in the last 32 bits
+_TRANSLATED = ipaddress.ip_network("::ffff:0:0:0/96")  # RFC 2765, 2.1: the same
 _COMPATIBLE = ipaddress.ip_network("::/96")  # RFC 4291, 2.5.5.1: the same
+_CARRIERS = (_NAT64, _TRANSLATED, _COMPATIBLE)
 _LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")  # RFC 8215: leads into the network it is used in
 # Marks of a campaign, which change with every link and never the file.
 _TRACKING = re.compile(r"utm_[a-z]+|fbclid|gclid|dclid|msclkid|mc_[ce]id|igshid|yclid", re.IGNORECASE)
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")  # RFC 3986, 2.3
+# A password may hold what must be quoted in one (/, ?, #, @); what follows the colon of a port, or of an address within
+# an address, is none.
+_PASSWORD = re.compile(r"(?<=//)\s*[^\s/?#@:\[]*:(?!//|\d{0,5}(?:[/?#\s]|$))[^\s@]*(?:@[^\s/?#@]*)*@")
+_BEFORE_ADDRESS = re.compile(r"(?:\burl=)?[^\s=,]{0,20}://")
 _LONGEST = 8000  # what RFC 9110, 4.1 asks everybody to support; longer ones are refused by servers
 
 
@@ -49,7 +55,7 @@ def is_public(host: str, *, unless_name: bool = False) -> bool:
         return unless_name
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and (address in _NAT64 or address in _COMPATIBLE):
+        if inner is None and any(address in network for network in _CARRIERS):
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
@@ -135,10 +141,23 @@ def _canonical(text: str) -> str:
 
 def shown(url: str) -> str:
     """Return an address as it may be shown and kept: without user name and password."""
+    if "@" not in url:
+        return url
     try:
         parts = urlsplit(url)
     except ValueError:
-        return re.sub("//[^/]*@", "//", url)
-    if "@" not in parts.netloc:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        return re.sub("//[^/]*@", "//", without_passwords(url))
+    if "@" in parts.netloc:
+        url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return without_passwords(url)
+
+
+def without_passwords(text: str) -> str:
+    """Return a text without the user names and passwords of the addresses in it."""
+    return _PASSWORD.sub("", text) if "@" in text else text
+
+
+def without_addresses(text: str) -> str:
+    """Return a text up to the first address in it, which may hold a key or a signature."""
+    before, *rest = _BEFORE_ADDRESS.split(text, maxsplit=1)
+    return before.rstrip(" ,:(") if rest else text

@@ -8,7 +8,7 @@ from collections import deque
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from negbuild.addresses import is_public
+from negbuild.addresses import is_public, without_addresses
 from negbuild.lookups import Lookups
 from negbuild.model import Skip, SkipReason
 from negbuild.network import Network
@@ -118,7 +118,7 @@ def failure(error: Exception) -> Skip:
     # aiohttp has one class for a body that ended too early and one that is written wrongly; only its words differ.
     if isinstance(error, aiohttp.ClientPayloadError) and "payload is not completed" not in str(error):
         reason = SkipReason.MALFORMED
-    said = " ".join(str(error).split()) or type(error).__name__
+    said = without_addresses(" ".join(str(error).split())) or type(error).__name__
     return Skip(reason, said[:200])
 
 

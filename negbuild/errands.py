@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from negbuild.addresses import host_of
+from negbuild.addresses import host_of, shown
 from negbuild.errors import SourceError, UsageError
 from negbuild.manners import Manners
 from negbuild.model import Candidate
@@ -81,7 +81,9 @@ def errands(names: Sequence[str], queries: Sequence[str], order: Order) -> list[
     sources = [find_source(name) for name in dict.fromkeys(names)] or _default_sources()
     texts = [text for text in dict.fromkeys(query.strip() for query in queries) if text]
     if order.search.base_url and len(sources) > 1:
-        raise UsageError(f"--url {order.search.base_url}: is for one --source; set NEGBUILD_<SOURCE>_URL for several")
+        raise UsageError(
+            f"--url {shown(order.search.base_url)}: is for one --source; set NEGBUILD_<SOURCE>_URL for several"
+        )
     for name, value in order.search.options.items():
         if not any(name in source.option_names for source in sources):
             sources[0].check_option(name, value)

@@ -10,6 +10,7 @@ from pathlib import Path
 import platformdirs
 
 from negbuild.database import Database, Layout
+from negbuild.errors import CatalogError, UsageError
 from negbuild.schema import execute
 from negbuild.source import Allowance
 
@@ -36,10 +37,17 @@ class Ledger:
     """One file that all negbuild processes of a person share."""
 
     def __init__(self) -> None:
-        """Use the person's file, made if it is not there."""
+        """Use the person's file, made if it is not there; raises UsageError where it cannot be used."""
         path = ledger_path()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = Database(path, _LAYOUT)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = Database(path, _LAYOUT)
+        except (OSError, CatalogError) as error:
+            why = (isinstance(error, OSError) and error.strerror) or "it is no such file, or damaged"
+            raise UsageError(
+                f"{path}: calls to services cannot be counted here ({why}); "
+                "remove it, or set NEGBUILD_LEDGER to a file that can be made"
+            ) from error
         self.close = self._file.close
 
     def spend(self, service: str, allowances: Sequence[Allowance]) -> float:

@@ -1,7 +1,7 @@
 """The options that commands share."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from negbuild import workers
+from negbuild.errors import UsageError
 from negbuild.model import Role
 
 if TYPE_CHECKING:
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 Command = Callable[..., None]
 
+_LARGEST = 1e6  # MiB or million pixels: more than any file has
+
 POSITIVE = click.IntRange(min=1)
+NOT_NEGATIVE = click.IntRange(min=0)
 roles = click.Choice([str(role) for role in Role])
 
 
@@ -63,13 +67,30 @@ def limits(command: Command) -> Command:
 
     options = (
         click.option(
-            "--min-size", default=64, show_default=True, help="Shorter side of a picture at least, in pixels."
+            "--min-size",
+            type=NOT_NEGATIVE,
+            default=64,
+            show_default=True,
+            help="Shorter side of a picture at least, in pixels.",
         ),
-        click.option("--max-mbytes", default=32.0, show_default=True, help="Largest file, in MiB."),
-        click.option("--max-mpixels", default=64.0, show_default=True, help="Largest picture, in million pixels."),
+        click.option("--max-mbytes", default=32.0, show_default=True, callback=_size, help="Largest file, in MiB."),
+        click.option(
+            "--max-mpixels",
+            default=64.0,
+            show_default=True,
+            callback=_size,
+            help="Largest picture, in million pixels.",
+        ),
         click.option("--first-frame", is_flag=True, help="Hold the first frame of animated pictures."),
     )
     return functools.reduce(lambda decorated, option: option(decorated), reversed(options), with_limits)
+
+
+def _size(_context: click.Context, _parameter: click.Parameter, size: float) -> float:
+    """Refuse what is no size; `nan` and `inf` are numbers to Python."""
+    if not 0 < size <= _LARGEST:
+        raise click.BadParameter(f"{size:g} is not in the range 0<x<={_LARGEST:g}")
+    return size
 
 
 def checkers(many: Callable[..., bool]) -> Callable[[Command], Command]:
@@ -163,14 +184,16 @@ def wishes(command: Command) -> Command:
             "licenses",
             default="",
             metavar="LIST",
-            help="Only these: cc0, pdm, by, by-sa, by-nc, by-nd, ..., and the groups commercial, derivatives.",
+            help="Only these: cc0, pdm, by, by-sa, by-nc, by-nd, ..., in any usual spelling (CC BY 4.0), and the "
+            "groups commercial, derivatives.",
         ),
         click.option(
             "--exclude",
             "excluded",
             multiple=True,
             metavar="WORD|SITE",
-            help="Leave out what has this word in its title or address, or comes from this site; repeatable.",
+            help="Leave out what has this word in its title or address, or comes from this site (example.org, with "
+            "all below it); a name with dots is also looked for in titles; repeatable.",
         ),
         click.option("--unsafe", is_flag=True, help="Take what the source marks as not for everybody, too."),
         click.option("--refresh", is_flag=True, help="Ask again for what was skipped before, if it changed."),
@@ -184,3 +207,16 @@ def parse_settings(_context: click.Context, _parameter: click.Parameter, texts: 
         if "=" not in text:
             raise click.UsageError(f"--option {text}: is no NAME=VALUE")
     return {name.strip(): value.strip() for name, _, value in (text.partition("=") for text in texts)}
+
+
+def refuse_all_but(names: Collection[str], why: str) -> None:
+    """Raise UsageError where the command line holds options of other names, which would mean nothing."""
+    context = click.get_current_context()
+    odd = [
+        max(parameter.opts, key=len)
+        for parameter in context.command.params
+        if parameter.name not in names
+        and context.get_parameter_source(parameter.name or "") is click.core.ParameterSource.COMMANDLINE
+    ]
+    if odd:
+        raise UsageError(f"{why}: leave {', '.join(odd)} out")

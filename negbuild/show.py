@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from negbuild.errors import NegbuildError, SourceError, TooFewPictures
-from negbuild.model import Role, SkipReason
+from negbuild.model import Candidate, Role, SkipReason
 
 if TYPE_CHECKING:  # the stages import numpy and Pillow, and `--help` needs neither
     from negbuild.proof import Certificate
-    from negbuild.stages.crawl import CrawlResult, Preview, RetryResult
+    from negbuild.stages.crawl import CrawlResult, Preview
+    from negbuild.stages.retry import RetryPreview, RetryResult
     from negbuild.stages.sources import SourceState
     from negbuild.stages.status import StatusResult
 
@@ -25,8 +26,8 @@ def reasons(counts: Mapping[Text, int]) -> str:
     return ", ".join(f"{number:,} {reason}" for reason, number in counts.items())
 
 
-def crawl_lines(result: "CrawlResult", subject: str, role: Role) -> list[str]:
-    """Say what a crawl brought: in all, and each source and query of several."""
+def crawl_lines(result: "CrawlResult", subject: str, role: Role, *, short: bool = False) -> list[str]:
+    """Say what a crawl brought: in all, each source and query of several, and in a table why it fell `short`."""
     skipped = sum(result.skips.values())
     names = sorted(set(result.categories.values()))
     where = f"category {names[0]}" if len(names) == 1 else f"{len(names)} categories"
@@ -34,7 +35,9 @@ def crawl_lines(result: "CrawlResult", subject: str, role: Role) -> list[str]:
     lines = [
         f"{subject}: {counted(result.unique, 'unique picture')} in {where} ({role}), {result.new:,} of them new{copies}"
     ]
-    if skipped:
+    if skipped and short:
+        lines += ["", *table(("skipped", "reason"), [(f"{n:,}", reason) for reason, n in result.skips.items()])]
+    elif skipped:
         lines.append(f"skipped {skipped:,}: {reasons(result.skips)}")
     if len(result.shares) > 1:
         rows = [
@@ -63,10 +66,22 @@ def retry_lines(result: "RetryResult") -> list[str]:
     ]
     if result.failed:
         lines.append(f"still failing for now: {reasons(result.failed)}")
-    if result.next_at is not None:
-        when = datetime.fromtimestamp(result.next_at).astimezone().strftime("%Y-%m-%d %H:%M")
-        lines.append(f"not due yet: {result.later:,}, the first of them at {when}")
-    return lines
+    return lines + _not_due(result)
+
+
+def retry_preview_lines(result: "RetryPreview", *, urls_only: bool) -> list[str]:
+    """Say what would be tried again, or list the addresses alone."""
+    if urls_only:
+        return [candidate.url for candidate in result.candidates]
+    lines = [f"would try {counted(len(result.candidates), 'candidate')} again", *_not_due(result)]
+    return lines + _first_of(result.candidates)
+
+
+def _not_due(result: "RetryResult | RetryPreview") -> list[str]:
+    if result.next_at is None:
+        return []
+    when = datetime.fromtimestamp(result.next_at).astimezone().strftime("%Y-%m-%d %H:%M")
+    return [f"not due yet: {result.later:,}, the first of them at {when}"]
 
 
 def preview_lines(result: "Preview", subject: str, *, urls_only: bool) -> list[str]:
@@ -76,8 +91,12 @@ def preview_lines(result: "Preview", subject: str, *, urls_only: bool) -> list[s
     lines = [f"{subject}: would try {counted(len(result.candidates), 'candidate')}, {result.known:,} were tried before"]
     if result.skips:
         lines.append(f"would leave out {sum(result.skips.values()):,}: {reasons(result.skips)}")
-    rows = [(one.title[:40] or one.source_id[:40], one.license, one.url) for one in result.candidates[:SHOWN]]
-    return lines + (["", *table(("title", "licence", "address"), rows)] if rows else [])
+    return lines + _first_of(result.candidates)
+
+
+def _first_of(candidates: Sequence[Candidate]) -> list[str]:
+    rows = [(one.title[:40] or one.source_id[:40], one.license, one.url) for one in candidates[:SHOWN]]
+    return ["", *table(("title", "licence", "address"), rows)] if rows else []
 
 
 def preview_notes(result: "Preview") -> list[str]:
@@ -98,9 +117,7 @@ def crawl_failure(result: "CrawlResult", subject: str, wanted: int | None) -> Ne
         return None
     refused = dict.fromkeys(share.source for share in result.shares if share.refusal)
     no_more = f"{', '.join(refused)} gave no more, nor did the others" if refused else "there are no more"
-    why = f" ({reasons(result.skips)})" if result.skips else ""
-    then = _next_step(result.skips)
-    return TooFewPictures(f"{subject}: {result.unique} of {wanted} pictures, {no_more}{why}; {then}")
+    return TooFewPictures(f"{subject}: {result.unique} of {wanted} pictures, {no_more}; {_next_step(result.skips)}")
 
 
 def _next_step(skips: Mapping[SkipReason, int]) -> str:

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from negbuild.addresses import host_of, refusal, shown
+from negbuild.addresses import host_of, refusal, shown, without_passwords
 from negbuild.catalog import Catalog
 from negbuild.frontier import Entry
 from negbuild.intake import Intake
@@ -64,7 +64,7 @@ class Sifter:
             elif decision is None:
                 passed.append(candidate)
             else:
-                known.append((_without_password(candidate), decision))
+                known.append((candidate, decision))
         intake.record(known, self._order.search.text)
         intake.expect(len(entries))
         if not self._local:
@@ -77,21 +77,22 @@ class Sifter:
         given = self._given(named)
         category = self.categories.get(given) or category_name(given)
         url, page = self._source.masked(named.url), self._source.masked(named.page)
-        candidate = replace(named, category=category, url=url, page=page)
-        return candidate, self._decide(candidate)
+        refused = None if self._local else refusal(url, allow_private=self._manners.allow_private)
+        candidate = _without_passwords(replace(named, category=category, url=url, page=page))
+        if refused:  # what is asked for stays as it is: another address may be another picture
+            candidate = replace(candidate, url=shown(url), source_id=shown(named.source_id))
+        return candidate, self._decide(candidate, refused)
 
     def _given(self, named: Candidate) -> str:
         return named.category if self._order.category is None else self._order.category
 
-    def _decide(self, candidate: Candidate) -> Decision:
+    def _decide(self, candidate: Candidate, refused: Skip | None) -> Decision:
         earlier = self._catalog.earlier(candidate)
         skipped = earlier.skip if earlier and not earlier.sha256 else None
         again = skipped is not None and self._again(skipped)
         if earlier and earlier.here and not again:
             return None
-        if refused := self._order.refusal(candidate):
-            return refused
-        if not self._local and (refused := refusal(candidate.url, allow_private=self._manners.allow_private)):
+        if refused := self._order.refusal(candidate) or refused:
             return refused
         if earlier is None or skipped is None:
             return earlier.sha256 if earlier else Fetch()
@@ -114,6 +115,7 @@ class Sifter:
         loosened = {
             SkipReason.EXCLUDED: True,  # the order looks at it again
             SkipReason.LICENSE: True,
+            SkipReason.CREDENTIALS: True,  # the same address without a password is another one
             SkipReason.PRIVATE_ADDRESS: self._manners.allow_private,
             SkipReason.ANIMATED: limits.first_frame,
             SkipReason.TOO_SMALL: limits.min_side < before,
@@ -123,7 +125,8 @@ class Sifter:
         return loosened.get(skip.reason, False)
 
 
-def _without_password(candidate: Candidate) -> Candidate:
-    if "@" not in candidate.url:
-        return candidate
-    return replace(candidate, url=shown(candidate.url), source_id=shown(candidate.source_id))
+def _without_passwords(candidate: Candidate) -> Candidate:
+    """Clean what a source says beside the address: some of it is shown to everybody who gets the dataset."""
+    cleaned: dict[str, Any] = {name: shown(getattr(candidate, name)) for name in ("page", "author_url", "license_url")}
+    cleaned |= {name: without_passwords(getattr(candidate, name)) for name in ("title", "author", "license")}
+    return replace(candidate, **cleaned) if any("@" in getattr(candidate, name) for name in cleaned) else candidate

@@ -16,6 +16,7 @@ from http import HTTPStatus
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
+from negbuild.addresses import shown, without_passwords
 from negbuild.errors import (
     Blocked,
     FormChanged,
@@ -171,9 +172,13 @@ class Source:
         try:
             yield from self.search(search, web)
         except SourceError as error:
-            fault = self.masked(str(error))
-            error.args = (fault if fault.startswith(f"{self.name}: ") else f"{self.name}: {fault}",)
+            error.args = (f"{self.name}: {self.told(error, search)}",)
             raise
+
+    def told(self, error: SourceError, search: Search) -> str:
+        """Return what went wrong as it may be shown: without the source's name, its secrets, and any password."""
+        fault = str(error).replace(search.base_url, shown(search.base_url))
+        return self.masked(without_passwords(fault)).removeprefix(f"{self.name}: ")
 
     def masked(self, text: str) -> str:
         """Text without the values of the source's secrets."""

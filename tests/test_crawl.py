@@ -141,8 +141,9 @@ def test_a_dry_source_gives_what_it_has_and_exit_3_with_the_reasons(
     openverse.add("dead.jpg", reply(b"", 410))
     done = negbuild("crawl", "-q", "flower", "-n", 5, "--allow-private", env=openverse.env)
     assert done.code == 3
+    assert done.out.splitlines()[1:] == ["", "skipped  reason", "      1  gone"]
     assert done.err.splitlines()[-1] == (
-        'negbuild: openverse "flower": 1 of 5 pictures, there are no more (1 gone); try another --query or --source'
+        'negbuild: openverse "flower": 1 of 5 pictures, there are no more; try another --query or --source'
     )
     assert negbuild("status", "--json").json["images"] == 1
 

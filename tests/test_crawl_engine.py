@@ -477,10 +477,22 @@ def test_a_list_that_ends_too_early_says_why_each_was_skipped(site: Site) -> Non
     site.server.routes |= {"/2.jpg": site.reply(b"<html>"), "/3.jpg": site.reply(b"", 403)}
     done = site.run(*LIST[:-1], "-n", 5)
     assert done.code == 3
-    assert done.err.splitlines()[-1] == (
-        'negbuild: urls "list": 1 of 5 pictures, there are no more '
-        "(1 gone, 1 not an http address, 1 not an image, 1 refused); try another --query or --source"
-    )
+    assert list(done.json["skips"]) == ["gone", "not an http address", "not an image", "refused"]
+    site.server.routes["/4.jpg"] = site.reply(b"", 410)
+    site.write_list(*(site.server.url + path for path in ("/1.jpg", "/2.jpg", "/3.jpg", "/no.jpg", "/4.jpg")))
+    told = site.run(*LIST[:-1], "-n", 5)
+    assert told.code == 3
+    assert told.out.splitlines()[1:] == [
+        "",
+        "skipped  reason",
+        "      2  gone",
+        "      1  not an http address",
+        "      1  not an image",
+        "      1  refused",
+    ]
+    for said in (done.err, told.err):
+        fault = 'negbuild: urls "list": 1 of 5 pictures, there are no more; try another --query or --source'
+        assert said.splitlines()[-1] == fault
 
 
 # What a service grants

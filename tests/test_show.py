@@ -86,6 +86,16 @@ def test_crawl_says_what_it_brought() -> None:
     ]
 
 
+def test_a_crawl_that_fell_short_has_a_table_of_reasons() -> None:
+    result = replace(crawled(unique=1), skips={SkipReason.GONE: 1200, SkipReason.ROBOTS: 3})
+    assert crawl_lines(result, "salad", Role.UNKNOWN, short=True)[1:] == [
+        "",
+        "skipped  reason",
+        "  1,200  gone",
+        "      3  robots.txt",
+    ]
+
+
 def test_crawl_notes_what_it_did_beside() -> None:
     assert crawl_notes(crawled(), Path("here")) == []
     assert crawl_notes(crawled(new=1), Path("here")) == [
@@ -123,7 +133,7 @@ def test_a_crawl_that_fell_short_says_the_next_step(skips: dict[SkipReason, int]
             crawled(unique=2, copies=1),
             5,
             3,
-            "salad: 2 of 5 pictures, there are no more (3 gone); try another --query or --source",
+            "salad: 2 of 5 pictures, there are no more; try another --query or --source",
         ),
         (crawled(refusal=SourceError("no key")), 5, 4, "no key"),
         (crawled(unique=2, refusal=SourceError("no quota")), 5, 4, "no quota; 2 of 5 pictures are held"),

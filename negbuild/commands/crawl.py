@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from negbuild.workspace import Workspace
 
 
+# What `--retry` goes by: how a picture is fetched and checked, and what is told. The rest is as the crawl had it.
+_WITH_RETRY = {
+    *("retry", "dry_run", "urls_only", "as_json", "root"),
+    *("min_size", "max_mbytes", "max_mpixels", "first_frame"),
+    *("contact", "allow_private", "ignore_opt_outs", "use_proxy"),
+}
+
+
 def _holds_many(path: Path, **_: object) -> bool:
     """Whether a folder has so many files; an archive tells while it is read."""
     files = (name for _, _, names in os.walk(path) for name in names)
@@ -137,9 +145,7 @@ def crawl(
     from negbuild.stages import crawl as stage
 
     if retry:
-        with terminal.progress_bar("trying again") as progress:
-            again = stage.retry(workspace, limits, manners=manners, progress=progress)
-        terminal.show(again, show.retry_lines(again), as_json=as_json)
+        _try_again(workspace, limits, manners, only_look=dry_run or urls_only, urls_only=urls_only, as_json=as_json)
         return
     search = Search(licenses=wishes.licenses, safe=wishes.safe, **asked)
     order = Order(search, category, Role(role), limits, wishes.excluded, refresh=wishes.refresh)
@@ -159,12 +165,28 @@ def crawl(
     _show_crawl(result, order.role, subject, number, workspace, as_json=as_json)
 
 
+def _try_again(
+    workspace: "Workspace", limits: "Limits", manners: "Manners", *, only_look: bool, urls_only: bool, as_json: bool
+) -> None:
+    from negbuild.stages import retry as stage
+
+    options.refuse_all_but(_WITH_RETRY, "--retry takes up what failed in any crawl")
+    if only_look:
+        would = stage.preview_retry(workspace, limits, manners=manners)
+        terminal.show(would, show.retry_preview_lines(would, urls_only=urls_only), as_json=as_json)
+        return
+    with terminal.progress_bar("trying again") as progress:
+        again = stage.retry(workspace, limits, manners=manners, progress=progress)
+    terminal.show(again, show.retry_lines(again), as_json=as_json)
+
+
 def _show_crawl(
     result: "CrawlResult", role: Role, subject: str, wanted: int | None, workspace: "Workspace", *, as_json: bool
 ) -> None:
     terminal.say(*show.crawl_notes(result, workspace.root))
     failure = show.crawl_failure(result, subject, wanted)
     then = "" if failure else "negbuild dedup"
-    terminal.show(result, show.crawl_lines(result, subject, role), as_json=as_json, then=then)
+    lines = show.crawl_lines(result, subject, role, short=failure is not None)
+    terminal.show(result, lines, as_json=as_json, then=then)
     if failure:
         raise failure

@@ -1,7 +1,6 @@
 """Ask sources for candidates, and hold the pictures they lead to: exactly as many as wanted, or a reason."""
 
-import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
@@ -11,14 +10,14 @@ from negbuild.catalog import Catalog
 from negbuild.crawler import Crawler
 from negbuild.errands import Errand, even_shares
 from negbuild.errors import NetworkDown, SourceError
+from negbuild.frontier import Entry
 from negbuild.hosts import Hosts
 from negbuild.intake import Intake
 from negbuild.manners import Manners
-from negbuild.model import Candidate, Progress, Search, Skip, SkipReason, no_progress
+from negbuild.model import Candidate, Progress, Skip, SkipReason, no_progress
 from negbuild.order import Order
-from negbuild.picture import DEFAULT_LIMITS, Limits
 from negbuild.sifter import Fetch, Sifter
-from negbuild.source import Source, find_source
+from negbuild.source import Source
 from negbuild.web import Web
 from negbuild.workspace import Workspace
 
@@ -182,55 +181,6 @@ def _sum(shares: list[Share], categories: dict[str, str], *, made: bool) -> Craw
 
 
 @dataclass(frozen=True, slots=True)
-class RetryResult:
-    """What trying again brought: of `tried` candidates `new` unique images and `copies`; `failed` did so again.
-
-    `later` are not due yet; the first of them is at `next_at` (Unix time).
-    """
-
-    tried: int
-    new: int
-    copies: int
-    failed: dict[SkipReason, int]
-    later: int
-    next_at: int | None
-
-
-def retry(
-    workspace: Workspace,
-    limits: Limits = DEFAULT_LIMITS,
-    *,
-    manners: Manners | None = None,
-    progress: Progress = no_progress,
-) -> RetryResult:
-    """Take up what failed for now in any crawl of the workspace, and nothing else, as far as its hosts allow by now."""
-    manners = manners or Manners()
-    hosts = Hosts(manners.pace)
-    with workspace.writing() as catalog:
-        intake, roles = Intake(catalog, workspace.store), catalog.categories()
-        due: defaultdict[tuple[str, str, str], list[Candidate]] = defaultdict(list)
-        for candidate, query, retry_at in catalog.failed_for_now():
-            if retry_at <= time.time():
-                due[candidate.source, query, candidate.category].append(candidate)
-        tried = new = images = 0
-        for (name, query, category), candidates in due.items():
-            errand = Errand(find_source(name), Order(Search(query), category, roles[category], limits))
-            crawler = Crawler(catalog, intake, errand, manners, hosts)
-            crawler.run(iter(candidates), progress)
-            tried, images = tried + crawler.tried, images + crawler.images
-            new += crawler.unique - crawler.before
-            if crawler.refusal:
-                raise crawler.refusal
-        left = catalog.failed_for_now()
-        later = [retry_at for _, _, retry_at in left if retry_at > time.time()]
-        failed = Counter[SkipReason]()
-        for count in catalog.counts():
-            if count.reason and count.reason.transient:
-                failed[count.reason] += count.number
-    return RetryResult(tried, new, images - new, dict(failed.most_common()), len(later), min(later, default=None))
-
-
-@dataclass(frozen=True, slots=True)
 class Preview:
     """What a crawl would do: fetch `candidates`; `known` were tried before, `skips` are not wanted, by reason.
 
@@ -249,7 +199,7 @@ def preview(workspace: Workspace, errands: Sequence[Errand], wanted: int, *, man
         errand.check(workspace)
     manners = manners or Manners()
     found: list[Candidate] = []
-    known, skips, refusals = 0, Counter[SkipReason](), []
+    known, skips, refusals, once = 0, Counter[SkipReason](), [], set[object]()
     with ExitStack() as stack:
         catalog = stack.enter_context(workspace.reading() if workspace.exists else closing(Catalog(Path(":memory:"))))
         missing = wanted - sum(catalog.unique_count(*errand.key) for errand in errands)
@@ -263,7 +213,11 @@ def preview(workspace: Workspace, errands: Sequence[Errand], wanted: int, *, man
                 for named in errand.candidates(web) if share > len(found) else ():
                     candidate, decision = sifter.look_at(named)
                     if isinstance(decision, Fetch):
-                        found.append(candidate)
+                        # As in a crawl, which asks for no address twice.
+                        name, *address = Entry(candidate, "").keys
+                        keys = {(errand.source.name, name), *address}
+                        found += [candidate] if once.isdisjoint(keys) else []
+                        once |= keys
                     elif isinstance(decision, Skip):
                         skips[decision.reason] += 1
                     else:

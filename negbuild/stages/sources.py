@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+from negbuild.addresses import shown
 from negbuild.errands import Errand
 from negbuild.errors import SourceError
 from negbuild.manners import Manners
@@ -70,7 +71,7 @@ def _state(source: Source) -> SourceState:
         missing=source.missing(),
         bounds=source.bounds,
         terms=source.terms,
-        address=source.address(),
+        address=shown(source.address()),
         example=source.example,
         options=list(source.options),
     )
@@ -87,5 +88,5 @@ def _ask(source: Source, manners: Manners) -> tuple[bool, str]:
             elif next(source.named(search, web), None) is None:
                 return False, "found nothing"
     except SourceError as error:
-        return False, f"{error.verdict}: {str(error).removeprefix(f'{source.name}: ')}"
+        return False, f"{error.verdict}: {source.told(error, search)}"
     return True, "works"

@@ -1,0 +1,101 @@
+"""Take up what failed for now in any crawl of the workspace, or say what would be taken up."""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from negbuild.catalog import Catalog
+from negbuild.crawler import Crawler
+from negbuild.errands import Errand
+from negbuild.hosts import Hosts
+from negbuild.intake import Intake
+from negbuild.manners import Manners
+from negbuild.model import Candidate, Progress, Search, SkipReason, no_progress
+from negbuild.order import Order
+from negbuild.picture import DEFAULT_LIMITS, Limits
+from negbuild.sifter import Fetch, Sifter
+from negbuild.source import find_source
+from negbuild.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class RetryResult:
+    """What trying again brought: of `tried` candidates `new` unique images and `copies`; `failed` did so again.
+
+    `later` are not due yet; the first of them is at `next_at` (Unix time).
+    """
+
+    tried: int
+    new: int
+    copies: int
+    failed: dict[SkipReason, int]
+    later: int
+    next_at: int | None
+
+
+def retry(
+    workspace: Workspace,
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    manners: Manners | None = None,
+    progress: Progress = no_progress,
+) -> RetryResult:
+    """Take up what failed for now in any crawl of the workspace, and nothing else, as far as its hosts allow by now."""
+    manners = manners or Manners()
+    hosts = Hosts(manners.pace)
+    with workspace.writing() as catalog:
+        intake = Intake(catalog, workspace.store)
+        tried = new = images = 0
+        for errand, candidates in _due(catalog, limits):
+            crawler = Crawler(catalog, intake, errand, manners, hosts)
+            crawler.run(iter(candidates), progress)
+            tried, images = tried + crawler.tried, images + crawler.images
+            new += crawler.unique - crawler.before
+            if crawler.refusal:
+                raise crawler.refusal
+        later = _later(catalog)
+        failed = Counter[SkipReason]()
+        for count in catalog.counts():
+            if count.reason and count.reason.transient:
+                failed[count.reason] += count.number
+    return RetryResult(tried, new, images - new, dict(failed.most_common()), len(later), min(later, default=None))
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPreview:
+    """What trying again would do: fetch `candidates`; `later` are not due yet, the first of them at `next_at`."""
+
+    candidates: list[Candidate]
+    later: int
+    next_at: int | None
+
+
+def preview_retry(
+    workspace: Workspace, limits: Limits = DEFAULT_LIMITS, *, manners: Manners | None = None
+) -> RetryPreview:
+    """Name what `retry` would try now; ask nobody and write nothing."""
+    manners = manners or Manners()
+    with workspace.reading() as catalog:
+        found = []
+        for errand, candidates in _due(catalog, limits):
+            sifter = Sifter(catalog, errand.source, errand.order, errand.manners(manners))
+            looked_at = map(sifter.look_at, candidates)
+            found += [candidate for candidate, decision in looked_at if isinstance(decision, Fetch)]
+        later = _later(catalog)
+    return RetryPreview(found, len(later), min(later, default=None))
+
+
+def _due(catalog: Catalog, limits: Limits) -> Iterator[tuple[Errand, list[Candidate]]]:
+    """Group what failed and may be tried by now as it was crawled: by source, query and category."""
+    roles, due = catalog.categories(), defaultdict[tuple[str, str, str], list[Candidate]](list)
+    for candidate, query, retry_at in catalog.failed_for_now():
+        if retry_at <= time.time():
+            due[candidate.source, query, candidate.category].append(candidate)
+    for (name, query, category), candidates in due.items():
+        yield Errand(find_source(name), Order(Search(query), category, roles[category], limits)), candidates
+
+
+def _later(catalog: Catalog) -> list[int]:
+    """Unix times of what failed and is not due yet."""
+    return [retry_at for _, _, retry_at in catalog.failed_for_now() if retry_at > time.time()]

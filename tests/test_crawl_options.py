@@ -1,0 +1,192 @@
+"""What the options of a crawl mean, and which are refused: the real command line against a real server."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+Negbuild = Callable[..., Any]
+Photo = Callable[..., bytes]
+Reply = Callable[..., Any]
+LIST = ("crawl", "-s", "urls", "--path", "list.txt", "--category", "c", "--allow-private")
+RETRY = ("crawl", "--retry", "--allow-private")
+
+
+class Server(Protocol):
+    url: str
+    routes: dict[str, Any]
+    asked: dict[str, int]
+
+
+@pytest.fixture
+def failed(tmp_path: Path, negbuild: Negbuild, server: Server, photo: Photo, reply: Reply) -> list[str]:
+    """Two addresses that failed for now and would be held if they were tried, of which one is due."""
+    urls = [f"{server.url}/{name}.jpg" for name in ("due", "later")]
+    (tmp_path / "list.txt").write_text("\n".join(urls))
+    busy = reply(b"", 429, {"Retry-After": "3600"})
+    server.routes |= {"/due.jpg": busy, "/later.jpg": busy}
+    negbuild(*LIST, "-n", 2)
+    with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as catalog:
+        catalog.execute("UPDATE candidates SET retry_at = 0 WHERE url LIKE '%due%'")
+        catalog.commit()
+    server.routes |= {"/due.jpg": reply(photo(1)), "/later.jpg": reply(photo(2))}
+    server.asked.clear()
+    return urls
+
+
+def contents(root: Path) -> list[str]:
+    with closing(sqlite3.connect(root / "catalog.sqlite")) as catalog:
+        return list(catalog.iterdump())
+
+
+# Trying again
+
+
+def test_looking_what_would_be_tried_again_asks_nobody_and_writes_nothing(
+    negbuild: Negbuild, failed: list[str], server: Server, tmp_path: Path
+) -> None:
+    before = contents(tmp_path)
+    dry = negbuild(*RETRY, "--dry-run")
+    assert (dry.code, dry.err) == (0, "")
+    assert dry.out.startswith("would try 1 candidate again\nnot due yet: 1, the first of them at 20")
+    assert failed[0] in dry.out
+    assert failed[1] not in dry.out
+    addresses = negbuild(*RETRY, "--urls-only")
+    assert (addresses.code, addresses.out, addresses.err) == (0, f"{failed[0]}\n", "")
+    told = negbuild(*RETRY, "--dry-run", "--json").json
+    assert ([one["url"] for one in told["candidates"]], told["later"]) == (failed[:1], 1)
+    assert (contents(tmp_path), sum(server.asked.values())) == (before, 0)
+    again = negbuild(*RETRY, "--json").json
+    assert (again["tried"], again["new"], again["later"]) == (1, 1, 1)
+
+
+@pytest.mark.usefixtures("failed")
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("-s", "nosuch", "-q", "x", "-n", 7), "--query, --source, --number"),
+        (("--path", "list.txt", "--category", "c", "--role", "unseen"), "--path, --category, --role"),
+        (("--license", "by", "--exclude", "x", "--unsafe", "--refresh"), "--license, --exclude, --unsafe, --refresh"),
+        (("--url", "http://a.example", "-o", "a=b", "--seed", 3, "--dry-run"), "--url, --option, --seed"),
+    ],
+)
+def test_what_trying_again_does_not_go_by_is_refused(
+    negbuild: Negbuild, server: Server, options: tuple[object, ...], named: str
+) -> None:
+    done = negbuild(*RETRY, *options)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"negbuild: --retry takes up what failed in any crawl: leave {named} out\n"
+    assert sum(server.asked.values()) == 0
+
+
+def test_what_trying_again_goes_by_is_taken(negbuild: Negbuild, failed: list[str], server: Server) -> None:
+    limits = ("--min-size", 50, "--max-mbytes", 1, "--max-mpixels", 1, "--first-frame")
+    done = negbuild(*RETRY, *limits, "--contact", "me", "--ignore-opt-outs", "--workspace", ".", "--json")
+    assert (done.code, done.json["new"]) == (0, 1)
+    assert server.asked["/due.jpg"] == 1
+    assert failed
+
+
+# Looking first
+
+
+def test_looking_first_names_an_address_once_however_often_it_is_listed(
+    negbuild: Negbuild, server: Server, tmp_path: Path
+) -> None:
+    one, two = f"{server.url}/0.jpg", f"{server.url}/1.jpg"
+    (tmp_path / "list.txt").write_text("\n".join([one, f"{one}#x", one, f"{one}?utm_source=x", two]))
+    assert negbuild(*LIST, "-n", 4, "--urls-only").out.splitlines() == [one, two]
+    assert negbuild(*LIST, "-n", 4, "--dry-run").out.startswith('urls "list": would try 2 candidates, 0 were tried')
+
+
+# Secrets
+
+
+SECRET = "s3cr3tpw"
+
+
+def leaks(root: Path) -> list[str]:
+    """Files of a folder, beside the lists of the test, that hold the password."""
+    return [
+        path.name
+        for path in root.rglob("*")
+        if path.is_file() and path.name not in {"list.csv", "list.txt"} and SECRET.encode() in path.read_bytes()
+    ]
+
+
+def test_a_password_in_what_a_list_says_is_kept_nowhere(
+    negbuild: Negbuild, server: Server, photo: Photo, reply: Reply, tmp_path: Path
+) -> None:
+    for number in range(14):
+        server.routes[f"/{number}.jpg"] = reply(photo(number))
+    secret = f"https://user:{SECRET}@example.org"
+    pages = [f'{server.url}/{number}.jpg,{secret}/p{number},"at {secret}/c",{secret}/l' for number in range(14)]
+    unclosed = f'"http://user:{SECRET}@example.org/never closed\n' + "x,y,,\n" * 120
+    bad = [f"http:// user:{SECRET}@example.org /a.jpg,,,", f"http://user:{SECRET}@example.org:99999/a.jpg,,,"]
+    quoted = [f"http://user:a/{SECRET}#@example.org/a.jpg,,,"]
+    (tmp_path / "list.csv").write_text("\n".join(["url,page_url,caption,license", *pages, *bad, *quoted, unclosed]))
+    done = negbuild(*LIST[:4], "list.csv", *LIST[5:], "--json", "-n", 14)
+    assert done.json["unique"] == 14
+    more = negbuild(*LIST[:4], "list.csv", *LIST[5:], "-n", 300)
+    assert more.code == 3
+    seen = negbuild(*LIST[:4], "list.csv", *LIST[5:], "-n", 300, "--category", "d", "--dry-run")
+    assert SECRET not in done.out + done.err + more.out + more.err + seen.out + seen.err
+    assert leaks(tmp_path) == []
+    own = tmp_path / "own" / "thing"
+    own.mkdir(parents=True)
+    for number in range(14):
+        (own / f"{number}.jpg").write_bytes(photo(100 + number))
+    negbuild("add", "own", "--role", "known")
+    assert negbuild("split").code == 0
+    assert "https://example.org/p1" in (tmp_path / "dataset" / "manifest.csv").read_text()
+    assert leaks(tmp_path) == []
+
+
+def test_an_address_is_fetched_though_it_was_listed_with_a_password_before(
+    negbuild: Negbuild, server: Server, photo: Photo, reply: Reply, tmp_path: Path
+) -> None:
+    url = f"{server.url}/1.jpg"
+    server.routes["/1.jpg"] = reply(photo(1))
+    (tmp_path / "list.txt").write_text(url.replace("//", f"//user:{SECRET}@") + f"\n{url}\n")
+    done = negbuild(*LIST, "-n", 1, "--json")
+    assert (done.code, done.json["unique"], leaks(tmp_path)) == (0, 1, [])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (b"abc", 200, {"Content-Encoding": "gzip"}),
+        (b"abc", 200, {"X-Long": "a" * 20_000}),
+        (b"", 302, {"Location": f"http://exa mple.org/?sig={SECRET}"}),
+        (b"", 302, {"Location": f"http://-bad-..-/?sig={SECRET}"}),
+        (b"", 302, {"Location": f"http://[bad/?sig={SECRET}"}),
+    ],
+)
+def test_the_signature_of_an_address_that_a_host_led_to_is_not_kept(
+    negbuild: Negbuild, server: Server, reply: Reply, tmp_path: Path, answer: tuple[Any, ...]
+) -> None:
+    (tmp_path / "list.txt").write_text(f"{server.url}/1.jpg")
+    server.routes["/1.jpg"] = reply(b"", 302, {"Location": f"/signed.jpg?X-Amz-Signature={SECRET}"})
+    server.routes["/signed.jpg"] = reply(*answer)
+    done = negbuild(*LIST, "-n", 1)
+    assert (done.code, leaks(tmp_path)) == (3, [])
+    assert SECRET not in done.out + done.err
+
+
+@pytest.mark.parametrize("user", [f"user:{SECRET}", SECRET])
+def test_the_password_of_a_service_is_not_shown(negbuild: Negbuild, server: Server, user: str, tmp_path: Path) -> None:
+    address = server.url.replace("//", f"//{user}@")
+    environment = {"NEGBUILD_OPENIMAGES_URL": address}
+    done = negbuild("crawl", "-s", "openimages", "-q", "Dog", "-n", 1, "--allow-private", env=environment)
+    assert done.code == 4
+    assert f"answered 404 for {server.url}" in done.err
+    told = negbuild("sources", "openimages", env=environment)
+    assert f"{server.url} (NEGBUILD_OPENIMAGES_URL)" in told.out
+    listed = negbuild("sources", "openimages", "--json", env=environment)
+    two = negbuild("crawl", "-s", "openverse", "-s", "searxng", "-q", "x", "--url", address)
+    assert two.code == 2
+    assert SECRET not in done.out + done.err + told.out + listed.out + two.err
+    assert leaks(tmp_path) == []
