@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Command = Callable[..., None]
 
-_LARGEST = 1e6  # MiB or million pixels: more than any file has
+_LARGEST = 1_000_000  # MiB or million pixels: more than any file has
 
 POSITIVE = click.IntRange(min=1)
 NOT_NEGATIVE = click.IntRange(min=0)
@@ -89,7 +89,7 @@ def limits(command: Command) -> Command:
 def _size(_context: click.Context, _parameter: click.Parameter, size: float) -> float:
     """Refuse what is no size; `nan` and `inf` are numbers to Python."""
     if not 0 < size <= _LARGEST:
-        raise click.BadParameter(f"{size:g} is not in the range 0<x<={_LARGEST:g}")
+        raise click.BadParameter(f"{size:g} is not in the range 0<x<={_LARGEST:,}")
     return size
 
 

@@ -1,5 +1,6 @@
 """What the options of a crawl mean, and which are refused: the real command line against a real server."""
 
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -190,3 +191,75 @@ def test_the_password_of_a_service_is_not_shown(negbuild: Negbuild, server: Serv
     assert two.code == 2
     assert SECRET not in done.out + done.err + told.out + listed.out + two.err
     assert leaks(tmp_path) == []
+
+
+# What makes no sense
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--max-mbytes", "nan"), "Invalid value for '--max-mbytes': nan is not in the range 0<x<=1,000,000"),
+        (("--max-mbytes", "0"), "Invalid value for '--max-mbytes': 0 is not in the range 0<x<=1,000,000"),
+        (("--max-mpixels", "inf"), "Invalid value for '--max-mpixels': inf is not in the range 0<x<=1,000,000"),
+        (("--max-mpixels", "-1"), "Invalid value for '--max-mpixels': -1 is not in the range 0<x<=1,000,000"),
+        (("--min-size", "-5"), "Invalid value for '--min-size': -5 is not in the range x>=0"),
+        (("--license", ","), "--license ,: names no licence; choose from cc0, pdm, by, by-sa, by-nc, by-nd, "),
+        (("--exclude", "!!!"), "--exclude !!!: holds no word; give a word, or a site such as example.org"),
+    ],
+)
+def test_what_is_no_size_licence_or_word_is_refused(
+    negbuild: Negbuild, options: tuple[str, str], said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "list.txt").write_text("http://127.0.0.1:1/1.jpg")
+    done = negbuild(*LIST, *options)
+    assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
+    assert done.err.partition(": ")[2].startswith(said)
+    assert [path.name for path in tmp_path.iterdir()] == ["list.txt"]
+
+
+def test_words_sites_and_licences_are_understood_as_people_write_them(
+    negbuild: Negbuild, server: Server, photo: Photo, reply: Reply, tmp_path: Path
+) -> None:
+    for number in range(3):
+        server.routes[f"/{number}.jpg"] = reply(photo(number))
+    rows = [("CC BY 4.0", "\u4e00\u4e2a\u70ed\u72d7\u7167\u7247"), ("CC BY-NC 4.0", "tree"), ("CC0 1.0", "cafe\u0301")]
+    table = [f"{server.url}/{number}.jpg,{license_},{title}" for number, (license_, title) in enumerate(rows)]
+    (tmp_path / "list.csv").write_text("\n".join(["url,license,caption", *table]), encoding="utf-8")
+    listed = (*LIST[:4], "list.csv", *LIST[5:], "-n", 3)
+
+    def left_out(*options: str) -> Any:  # noqa: ANN401
+        return negbuild(*listed, "--dry-run", "--json", *options).json["skips"]
+
+    assert left_out("--license", "by,cc0") == {"another licence": 1}
+    assert left_out("--license", "cc by 4.0, CC0-1.0") == {"another licence": 1}
+    assert left_out("--exclude", "\u70ed\u72d7", "--exclude", "CAF\u00c9") == {"excluded": 2}
+    assert left_out("--exclude", f" {server.url}/ ") == {"excluded": 3}
+    assert left_out("--exclude", server.url.removeprefix("http://")) == {"excluded": 3}
+
+
+# Where it cannot even begin
+
+
+@pytest.mark.parametrize("place", ["/proc/nope/calls.sqlite", "garbage", "folder"])
+def test_calls_that_cannot_be_counted_are_not_made_and_the_next_step_is_named(
+    negbuild: Negbuild, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "garbage").write_text("not sqlite" * 200)
+    (tmp_path / "folder").mkdir()
+    path = tmp_path / place
+    done = negbuild("crawl", "-s", "openverse", "-q", "x", "-n", 2, env={"NEGBUILD_LEDGER": str(path)})
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    said = done.err.strip()
+    assert said.startswith(f"negbuild: {path}: calls to services cannot be counted here (")
+    assert said.endswith("; remove it, or set NEGBUILD_LEDGER to a file that can be made")
+
+
+def test_ctrl_c_while_it_is_still_loading_ends_as_any_other(negbuild: Negbuild, tmp_path: Path) -> None:
+    early = tmp_path / "early"
+    early.mkdir()
+    (early / "click.py").write_text("import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(9)")
+    path = os.pathsep.join(filter(None, [str(early), os.environ.get("PYTHONPATH")]))
+    done = negbuild("status", env={"PYTHONPATH": path})
+    assert (done.code, done.out) == (130, "")
+    assert done.err == "negbuild: interrupted; run the same command again to go on\n"

@@ -74,6 +74,7 @@ def reason(url: str, manners: Manners = LOCAL) -> SkipReason | None:
         ("http://[::7f00:1]/", SkipReason.PRIVATE_ADDRESS),
         ("http://[64:ff9b::7f00:1]/", SkipReason.PRIVATE_ADDRESS),
         ("http://[64:ff9b:1::1]/", SkipReason.PRIVATE_ADDRESS),
+        ("http://[::ffff:0:127.0.0.1]/", SkipReason.PRIVATE_ADDRESS),
         ("http://[2002:7f00:1::]/", SkipReason.PRIVATE_ADDRESS),
         ("http://10.1.2.3/", SkipReason.PRIVATE_ADDRESS),
         ("http://172.16.0.1/", SkipReason.PRIVATE_ADDRESS),

@@ -104,7 +104,7 @@ def test_the_metadata_say_what_a_registry_shows(unpacked: Path) -> None:
     }
     assert required.isdisjoint({"torch", "tensorflow", "pandas", "scikit-image", "keras"})
     assert {"pillow", "numpy", "click"} <= required
-    assert "negbuild = negbuild.cli:main" in (info / "entry_points.txt").read_text()
+    assert "negbuild = negbuild.__main__:main" in (info / "entry_points.txt").read_text()
 
 
 def test_the_wheel_works_from_another_folder_with_all_its_sources(unpacked: Path, tmp_path: Path) -> None:

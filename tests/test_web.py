@@ -149,6 +149,8 @@ def test_an_address_that_is_none_is_refused_directly_and_behind_a_redirect(
         "[::1]",
         "[::ffff:127.0.0.1]",
         "[64:ff9b::7f00:1]",
+        "[::ffff:0:7f00:1]",
+        "[::ffff:0:169.254.1.1]",
         "[2002:7f00:1::]",
         "10.1.2.3",
         "192.168.0.1",
