@@ -1,9 +1,11 @@
 """What the options of a crawl mean, and which are refused: the real command line against a real server."""
 
 import os
+import socket
 import sqlite3
+import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -175,6 +177,30 @@ def test_the_signature_of_an_address_that_a_host_led_to_is_not_kept(
     done = negbuild(*LIST, "-n", 1)
     assert (done.code, leaks(tmp_path)) == (3, [])
     assert SECRET not in done.out + done.err
+
+
+def test_what_the_client_says_of_an_answer_that_is_none_is_kept_without_the_address(
+    negbuild: Negbuild, server: Server, reply: Reply, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            with suppress(OSError):
+                while True:
+                    caller, _ = listening.accept()
+                    with caller:
+                        caller.recv(65536)
+                        caller.sendall(b"nonsense\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        place = f"http://127.0.0.1:{listening.getsockname()[1]}/1.jpg?sig={SECRET}"
+        server.routes["/1.jpg"] = reply(b"", 302, {"Location": place})
+        (tmp_path / "list.txt").write_text(f"{server.url}/1.jpg")
+        done = negbuild(*LIST, "-n", 1, "--ignore-opt-outs", "--json")
+        listening.shutdown(socket.SHUT_RDWR)
+    assert done.json["skips"] == {"malformed answer": 1}
+    assert leaks(tmp_path) == []
+    assert any("Bad status line" in line for line in contents(tmp_path))
 
 
 @pytest.mark.parametrize("user", [f"user:{SECRET}", SECRET])
