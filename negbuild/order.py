@@ -23,7 +23,7 @@ _FREE = {"unsplash license", "public domain", "no known copyright restrictions",
 # As SPDX writes them or people do: CC-BY-2.0-DE, cc by-sa 4.0 International, CC0 1.0. What a country made of a
 # licence counts as that licence.
 _SPDX = re.compile(
-    r"(?:cc-?|creative-commons-)?(?P<name>0|zero|pdm|public-domain-mark|by(?:-nc)?(?:-sa|-nd)?)"
+    r"(?:cc-?|creative-commons-)?(?P<name>(?:cc)?0|zero|pdm|public-domain-mark|by(?:-nc)?(?:-sa|-nd)?)"
     r"(?:-v?(?P<version>\d\.\d)(?:-(?:[a-z]{2}|igo|scotland|int|international|unported|universal|generic))?)?"
 )
 _USUAL_NAMES = {"0": "cc0", "zero": "cc0", "public-domain-mark": "pdm"}
@@ -118,7 +118,7 @@ def allows(license_: str, wanted: Sequence[str]) -> bool:
     refused = {"commercial": "-nc", "derivatives": "-nd"}
     if not all(granted and refused[group] not in name for group in groups):
         return False
-    return not named or (name != "" and not {name, f"{name}-{version}"}.isdisjoint(named))
+    return not named or (name != "" and any(_named(one) in {(name, ""), (name, version)} for one in named))
 
 
 def forbids_changes(license_: str) -> bool:

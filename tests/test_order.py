@@ -37,6 +37,7 @@ from negbuild.picture import Limits
         ("CC-BY-2.0", "CC-BY-2.0-DE", True),
         ("CC0 1.0", "cc0", True),
         ("CC0 1.0 Universal", "CC0", True),
+        ("cc-cc0-1.0", "cc0", True),
         ("CC BY-NC 4.0", "commercial", False),
         ("CC BY 4.0", "commercial", True),
         ("by-4.0-modified", "by", False),
