@@ -130,17 +130,27 @@ def fingerprints(batch: Sequence[Grids]) -> list[Fingerprint]:
         ],
         axis=1,
     )
-    steps = np.abs(np.diff(squares, axis=1)).mean((1, 2)) + np.abs(np.diff(squares, axis=2)).mean((1, 2))
     return [
-        Fingerprint(code.astype(">u8").tobytes(), round(float(step) / 2, 3))
-        for code, step in zip(codes, steps, strict=True)
+        Fingerprint(code.astype(">u8").tobytes(), texture)
+        for code, texture in zip(codes, _textures(levels), strict=True)
     ]
+
+
+def texture(reduced: Grids) -> float:
+    """Give the texture that the fingerprint of a reduced picture will have."""
+    return _textures(np.frombuffer(reduced, np.uint8)[None])[0]
 
 
 def unpack(batch: Sequence[Fingerprint]) -> Codes:
     """Lay fingerprints out for comparing: shape (n, 8, 3), native words."""
     joined = b"".join(fingerprint.codes for fingerprint in batch)
     return np.frombuffer(joined, dtype=">u8").reshape(-1, len(ORIENTATIONS), 3).astype(np.uint64)
+
+
+def _textures(levels: NDArray[np.uint8]) -> list[float]:
+    squares = levels[:, : _SIZES[0]].reshape(-1, *_SHAPES[0]).astype(np.float64)
+    steps = np.abs(np.diff(squares, axis=1)).mean((1, 2)) + np.abs(np.diff(squares, axis=2)).mean((1, 2))
+    return [round(float(step) / 2, 3) for step in steps]
 
 
 def _turned_blocks(blocks: NDArray[np.float64]) -> list[NDArray[np.float64]]:

@@ -12,7 +12,8 @@ from negbuild.model import Fingerprint, PackedSketch
 class Guard:
     """A picture that is kept out: where it lies, and what it is known by.
 
-    `number` orders guards as they came; 0 until it is in the catalog.
+    `number` orders guards as they came; 0 until it is in the catalog. `pixels` is what `pixels.pixels` gives of one
+    that is too plain for fingerprints; an older negbuild did not keep it.
     """
 
     place: str
@@ -20,6 +21,7 @@ class Guard:
     sha256: str
     fingerprint: Fingerprint
     number: int = 0
+    pixels: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,10 @@ class Guards:
     def guards(self, version: str) -> list[Guard]:
         """All guards whose fingerprints are of this version, in the order they came."""
         return self._file.read(
-            lambda number, place, name, sha256, codes, texture: Guard(
-                place, name, sha256, Fingerprint(codes, texture), number
+            lambda number, place, name, sha256, codes, texture, pixels: Guard(
+                place, name, sha256, Fingerprint(codes, texture), number, pixels
             ),
-            "SELECT id, place, name, sha256, codes, texture FROM guards WHERE version = ? ORDER BY id",
+            "SELECT id, place, name, sha256, codes, texture, pixels FROM guards WHERE version = ? ORDER BY id",
             version,
         )
 
@@ -61,15 +63,21 @@ class Guards:
         return self._file.read(int, "SELECT id FROM guards WHERE version <> ? ORDER BY id", version)
 
     def add_guards(self, batch: Iterable[tuple[Guard, bytes]], version: str) -> None:
-        """Keep pictures out, each with its thumbnail; those that are kept out already stay as they are."""
-        rows = (
-            (one.place, one.name, one.sha256, version, one.fingerprint.codes, one.fingerprint.texture, thumbnail)
+        """Keep pictures out, each with its thumbnail; those that are kept out already stay as they are.
+
+        One whose pixels are known only now is a new one, so that every image is looked at beside it.
+        """
+        rows = [
+            (one.place, one.name, one.sha256, version, print_.codes, print_.texture, thumbnail, one.pixels)
             for one, thumbnail in batch
-        )
+            if (print_ := one.fingerprint)
+        ]
+        late = [(sha256, place) for place, _, sha256, *_, pixels in rows if pixels]
         with self._file.transaction():
+            self._file.run("DELETE FROM guards WHERE sha256 = ? AND place = ? AND pixels = ''", late)
             self._file.run(
-                "INSERT OR IGNORE INTO guards (place, name, sha256, version, codes, texture, thumbnail) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO guards (place, name, sha256, version, codes, texture, thumbnail, pixels) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
 

@@ -7,7 +7,8 @@ from PIL.Image import Image as Thumbnail
 from negbuild.errors import NegbuildError
 from negbuild.looks import Look, look
 from negbuild.model import Image, Skip
-from negbuild.picture import Limits, inspect
+from negbuild.picture import DECODE_ERRORS, Limits, inspect
+from negbuild.pixels import pixels
 from negbuild.store import Store
 
 _NO_LIMITS = Limits(max_bytes=sys.maxsize, max_pixels=sys.maxsize, min_side=1, first_frame=True)
@@ -27,3 +28,12 @@ def held_thumbnail(store: Store, image: Image) -> Thumbnail:
 def held_look(store: Store, image: Image) -> Look:
     """Prepare an image that is held for confirmation; raises NegbuildError where it is lost or damaged since."""
     return look(held_thumbnail(store, image))
+
+
+def held_pixels(store: Store, image: Image) -> str:
+    """Tell the pixels of an image that is held from all others; raises what `held_thumbnail` raises."""
+    try:
+        return pixels(store.read(image), image)
+    except DECODE_ERRORS:
+        held_thumbnail(store, image)  # says what is wrong with it
+        raise

@@ -15,31 +15,33 @@ from negbuild import alignment, fingerprint
 from negbuild.album import ANY_SIZE, names_pictures, nothing_in, read_files
 from negbuild.catalog import Catalog
 from negbuild.errors import UsageError
-from negbuild.fingerprint import Grids, fingerprints, grids
+from negbuild.fingerprint import Grids, fingerprints, grids, texture
 from negbuild.guards import Guard, Guarded
 from negbuild.looks import VERSION as SKETCHES
 from negbuild.looks import Look, Views, look
 from negbuild.model import Fingerprint, PackedSketch, Progress, Skip, no_progress
 from negbuild.neighbours import Against
 from negbuild.picture import inspect
+from negbuild.pixels import EQUAL, EXACT_TEXTURE, PixelsOf, exact, pixels, sizes
 from negbuild.twins import TWIN_RADIUS, TWIN_TEXTURE, confirmed_against
 from negbuild.workers import Call, Workers, here
 
 SAME_BYTES = "same bytes"
 
-_VERSION = f"{fingerprint.VERSION} {alignment.VERSION}"
+_VERSION = f"{fingerprint.VERSION} {alignment.VERSION} pixels"
 _BATCH = 256
 _PURPOSE = "keep out"
 _Prints = Sequence[tuple[str, Fingerprint]]
 
 
 class _Kept(NamedTuple):
-    """A picture by its bytes, and what is kept of it; the thumbnail is a PNG."""
+    """A picture by its bytes, and what is kept of it: the thumbnail as PNG, the pixels of one that is too plain."""
 
     sha256: str
     grids: Grids
     sketch: PackedSketch
     thumbnail: bytes
+    pixels: str
 
 
 def keep_all_out(catalog: Catalog, paths: Sequence[Path], progress: Progress = no_progress) -> int:
@@ -62,17 +64,19 @@ def keep_all_out(catalog: Catalog, paths: Sequence[Path], progress: Progress = n
 def keep_out(catalog: Catalog, path: Path, progress: Progress = no_progress) -> int:
     """Keep every picture of a folder or archive out from now on; return how many could not be read.
 
-    Those that are kept out already are not decoded again. Raises UsageError where there is no picture.
+    Those that are kept out already are not decoded again, but for plain ones whose pixels are not known. Raises
+    UsageError where there is no picture.
     """
     place = str(path.resolve())
     pictures = unreadable = 0
-    known = {guard.sha256 for guard in current_guards(catalog) if guard.place == place}
+    known = {guard.sha256 for guard in current_guards(catalog) if guard.place == place and not _lacks_pixels(guard)}
     with Workers() as workers:
         for batch in read_files(path, partial(_known_or_kept, known, workers.call)):
             new = [(name, found) for name, found in batch if isinstance(found, _Kept)]
             prints = fingerprints([found.grids for _, found in new])
             guards = [
-                Guard(place, name, found.sha256, print_) for (name, found), print_ in zip(new, prints, strict=True)
+                Guard(place, name, found.sha256, print_, pixels=found.pixels)
+                for (name, found), print_ in zip(new, prints, strict=True)
             ]
             catalog.add_guards(zip(guards, [found.thumbnail for _, found in new], strict=True), fingerprint.VERSION)
             catalog.keep_guard_sketches(zip(guards, [found.sketch for _, found in new], strict=True), SKETCHES)
@@ -129,7 +133,12 @@ class Watch:
 
 
 def check_guards(
-    catalog: Catalog, prints: _Prints, views: Views, progress: Progress = no_progress, call: Call = here
+    catalog: Catalog,
+    prints: _Prints,
+    views: Views,
+    pixels_of: PixelsOf,
+    progress: Progress = no_progress,
+    call: Call = here,
 ) -> None:
     """Look at images, given with fingerprints, beside each guard that they were not looked at with, pixel by pixel.
 
@@ -151,9 +160,10 @@ def check_guards(
     for above, images in _unchecked(prints, catalog.guard_checks(_VERSION), last):
         fresh = [(key, guard.fingerprint) for key, guard in numbered.items() if guard.number > above]
         bytes_of = {numbered[key].sha256: numbered[key].number for key, _ in fresh}
+        seen = {numbered[key].pixels: numbered[key].number for key, _ in fresh if numbered[key].pixels}
         for batch, pairs in confirmed_against(fresh, images, both, progress, call):
             near = [Guarded(pair.newer, numbered[pair.older].number, pair.distance, pair.reason) for pair in pairs]
-            same = _same_bytes(batch, bytes_of)
+            same = [*_same_pixels(batch, seen, pixels_of), *_same_bytes(batch, bytes_of)]
             catalog.check_guards([sha256 for sha256, _ in batch], [*near, *same], (above, last), _VERSION)
             made = both.newly_made()
             of_guards = [(guard, made.pop(key)) for key, guard in numbered.items() if key in made]
@@ -171,8 +181,9 @@ def _kept(data: bytes) -> _Kept | Skip:
     found = inspect(data, ANY_SIZE)
     if isinstance(found, Skip):
         return found
-    thumbnail = found.thumbnail
-    return _Kept(found.image.sha256, grids(thumbnail), look(thumbnail).sketch.packed(), _png(thumbnail))
+    thumbnail, reduced = found.thumbnail, grids(found.thumbnail)
+    exactly = pixels(data, found.image) if texture(reduced) < EXACT_TEXTURE else ""
+    return _Kept(found.image.sha256, reduced, look(thumbnail).sketch.packed(), _png(thumbnail), exactly)
 
 
 def _key(number: int) -> str:
@@ -189,6 +200,15 @@ def _unchecked(prints: _Prints, checks: dict[str, int], last: int) -> Iterator[t
 
 def _same_bytes(batch: _Prints, numbers: dict[str, int]) -> Iterator[Guarded]:
     return (Guarded(sha256, numbers[sha256], 0, SAME_BYTES) for sha256, _ in batch if sha256 in numbers)
+
+
+def _same_pixels(batch: _Prints, numbers: dict[str, int], pixels_of: PixelsOf) -> Iterator[Guarded]:
+    held = pixels_of(exact(batch), sizes(numbers)) if numbers else {}
+    return (Guarded(sha256, numbers[seen], 0, EQUAL) for sha256, seen in held.items() if seen in numbers)
+
+
+def _lacks_pixels(guard: Guard) -> bool:
+    return guard.fingerprint.texture < EXACT_TEXTURE and not guard.pixels
 
 
 def _thumbnail(data: bytes) -> Pillow.Image:

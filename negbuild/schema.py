@@ -246,13 +246,20 @@ CREATE TABLE guard_sketches (
 """
 
 
+PIXELS = """\
+-- Size of a picture too plain for fingerprints, and a SHA-256 of its upright 8-bit RGB pixels: only equal ones are
+-- copies. Empty for all others, and for what an older negbuild kept out.
+ALTER TABLE guards ADD COLUMN pixels TEXT NOT NULL DEFAULT '';
+"""
+
+
 def execute(script: str, run: Run) -> None:
     """Run the statements of a script."""
     for statement in script.split(";\n"):
         run(statement)
 
 
-SCRIPTS = (SCHEMA, STATES, CONFIRMATION, VERDICTS, CHILDREN, GUARDS, FOLDS, SKETCHES, GUARD_SKETCHES)
+SCRIPTS = (SCHEMA, STATES, CONFIRMATION, VERDICTS, CHILDREN, GUARDS, FOLDS, SKETCHES, GUARD_SKETCHES, PIXELS)
 """In order; the number of those executed is the file's `user_version`."""
 
 MIGRATIONS: tuple[Callable[[Run], None], ...] = tuple(partial(execute, script) for script in SCRIPTS)

@@ -85,7 +85,7 @@ def dedup_lines(result: "DedupResult", *, whole: bool = False) -> list[str]:
         f"{counted(result.groups, 'group')} of look-alikes, which a split never divides",
     ]
     if result.plain:
-        lines.append(f"{counted(result.plain, 'picture')} with too little in them to compare: only equal bytes count")
+        lines.append(f"{counted(result.plain, 'picture')} with too little in them to compare: only equal pixels count")
     if result.conflicts:
         lines.append(
             f"{counted(result.conflicts, 'conflict')}: copies with different labels; splits use the known one or none"

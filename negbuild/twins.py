@@ -5,7 +5,8 @@ for twins, copies of which one is enough. Before copies are set aside or a split
 `alignment.JOIN_RADIUS` are looked at pixel by pixel, and that decides. Up to `GROUP_RADIUS` two images look alike,
 whatever their pixels say: both are kept, and a split never divides them, so that the re-encoded files of a dataset keep
 a wide margin. Pictures with little texture (sky, walls) have few bits that mean anything: below `TWIN_TEXTURE`
-fingerprints alone call nothing a twin, below `PLAIN_TEXTURE` nothing is compared and only equal bytes are the same.
+fingerprints alone call nothing a twin, below `PLAIN_TEXTURE` they are not compared: there only pictures whose pixels
+are all equal are twins, which `pixels` tells.
 """
 
 import json

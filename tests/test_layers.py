@@ -65,6 +65,7 @@ PURE = [
         "paste",
         "picture",
         "pipeline",
+        "pixels",
         "plan",
         "presets",
         "promises",

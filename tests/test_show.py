@@ -195,7 +195,7 @@ def test_dedup_counts_in_words() -> None:
     assert dedup_lines(many) == [
         "1,000 pictures: 2 pairs of twins, 0 copies set aside, the best of each kept; nothing is deleted",
         "0 groups of look-alikes, which a split never divides",
-        "7 pictures with too little in them to compare: only equal bytes count",
+        "7 pictures with too little in them to compare: only equal pixels count",
         "1 conflict: copies with different labels; splits use the known one or none",
     ]
 
