@@ -113,7 +113,10 @@ def test_equal_plain_pictures_under_two_labels_are_a_conflict(project: Path, neg
     add(negbuild, "more", "hotdog", "known")
     assert negbuild("dedup", "--json").json["conflicts"] >= 1
     omitted = negbuild("split", "--json").json["omitted"]
-    assert (omitted["a copy with another label"], omitted["a copy"]) == (1, 6)  # dedup had set one of the two aside
+    assert (omitted["a copy with another label"], omitted["a copy of one in use"]) == (
+        1,
+        6,
+    )  # dedup had set one of the two aside
     titles = {row.title for row in read_manifest(project / "dataset")}
     assert (titles & {"g.tif", "g2.png", "g2.bmp"}, negbuild("verify", "dataset").code) == ({"g.tif"}, 0)
 
