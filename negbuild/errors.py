@@ -9,6 +9,7 @@ NegbuildError             1  unexpected
 +-- CatalogError          1  a catalog that cannot be read
 +-- WorkspaceBusy         1  another negbuild is writing
 +-- StorageFull           1  no space left
++-- PictureLost           1  a picture that is held is missing from the store, or damaged in it
 
 A message reads `subject: fault`, in lower case, without a full stop, followed by the next step where there is one.
 """
@@ -111,3 +112,22 @@ class WorkspaceBusy(NegbuildError):  # noqa: N818  the name says it
 
 class StorageFull(NegbuildError):  # noqa: N818  the name says it
     """No space is left where negbuild writes."""
+
+
+class PictureLost(NegbuildError):  # noqa: N818  the name says it
+    """A picture that is held is missing from the store or, if there is a word on that, damaged in it."""
+
+    def __init__(self, sha256: str, damage: str = "", name: str = "") -> None:
+        super().__init__(sha256, damage, name)  # all of them, so that it can come from another process
+        self.sha256, self.damage, self.name = sha256, damage, name
+
+    def __str__(self) -> str:
+        subject = f"picture {self.sha256} ({self.name})" if self.name else f"picture {self.sha256}"
+        again = "run negbuild add on a folder that has it, or put images/ back from a copy"
+        if not self.damage:
+            return f"{subject}: is lost from the store; {again}"
+        # Bytes that are wrong, and as many as they should be, are not written again while they are there.
+        return (
+            f"{subject}: is damaged in the store ({self.damage}); "
+            f"delete images/{self.sha256[:2]}/{self.sha256}.*, then {again}"
+        )

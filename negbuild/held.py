@@ -4,7 +4,7 @@ import sys
 
 from PIL.Image import Image as Thumbnail
 
-from negbuild.errors import NegbuildError
+from negbuild.errors import PictureLost
 from negbuild.looks import Look, look
 from negbuild.model import Image, Skip
 from negbuild.picture import DECODE_ERRORS, Limits, inspect
@@ -15,18 +15,18 @@ _NO_LIMITS = Limits(max_bytes=sys.maxsize, max_pixels=sys.maxsize, min_side=1, f
 
 
 def held_thumbnail(store: Store, image: Image) -> Thumbnail:
-    """Grey thumbnail of an image that is held; raises NegbuildError where it is lost or damaged since."""
+    """Grey thumbnail of an image that is held; raises PictureLost where it is lost or damaged since."""
     try:
         inspected = inspect(store.read(image), _NO_LIMITS)
     except FileNotFoundError as error:
-        raise NegbuildError(f"picture {image.sha256}: is lost from the store; put images/ back from a copy") from error
+        raise PictureLost(image.sha256) from error
     if isinstance(inspected, Skip):
-        raise NegbuildError(f"picture {image.sha256}: is damaged in the store; put images/ back from a copy")
+        raise PictureLost(image.sha256, str(inspected.reason))
     return inspected.thumbnail
 
 
 def held_look(store: Store, image: Image) -> Look:
-    """Prepare an image that is held for confirmation; raises NegbuildError where it is lost or damaged since."""
+    """Prepare an image that is held for confirmation; raises PictureLost where it is lost or damaged since."""
     return look(held_thumbnail(store, image))
 
 

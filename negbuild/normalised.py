@@ -23,7 +23,7 @@ import numpy as np
 
 from negbuild import proof
 from negbuild.encoding import Look, encode, encoder
-from negbuild.errors import NegbuildError
+from negbuild.errors import PictureLost
 from negbuild.manifest import Row, comparable_files
 from negbuild.model import Image, Progress, no_progress
 from negbuild.store import can_flush_all, explaining_full_disk, flush_all, write_whole
@@ -121,10 +121,10 @@ class NormalisedStore:
     def _encoded(self, image: Image, read: Read) -> NormalisedPicture:
         try:
             encoded = encode(read(image), self._look)
+        except FileNotFoundError as error:
+            raise PictureLost(image.sha256) from error
         except (OSError, SyntaxError, ValueError) as error:
-            raise NegbuildError(
-                f"picture {image.sha256}: is lost or damaged in the store ({error}); put images/ back from a copy"
-            ) from error
+            raise PictureLost(image.sha256, getattr(error, "strerror", None) or "no whole picture") from error
         path = self._path(image.sha256, encoded.extension)
         self._publish(path, encoded.data)
         return NormalisedPicture(

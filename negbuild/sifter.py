@@ -23,7 +23,13 @@ class Fetch(NamedTuple):
     before: Skip | None = None
 
 
-Decision = Fetch | Skip | str | None
+class Recorded(NamedTuple):
+    """A candidate is recorded already, with the SHA-256 of its image if it led to one."""
+
+    sha256: str | None
+
+
+Decision = Fetch | Skip | str | Recorded
 """What a candidate needs: fetching, a skip, the image that it is one more origin of, or nothing at all."""
 
 
@@ -59,9 +65,10 @@ class Sifter:
         for one in named:
             self.declared(self._given(one))
             candidate, decision = self.look_at(one)
+            decision = self._unless_lost(candidate, decision, intake)
             if isinstance(decision, Fetch):
                 entries.append(Entry(candidate, "" if self._local else host_of(candidate.url), *decision))
-            elif decision is None:
+            elif isinstance(decision, Recorded):
                 passed.append(candidate)
             else:
                 known.append((candidate, decision))
@@ -91,14 +98,27 @@ class Sifter:
         skipped = earlier.skip if earlier and not earlier.sha256 else None
         again = skipped is not None and self._again(skipped)
         if earlier and earlier.here and not again:
-            return None
+            return Recorded(earlier.sha256)
         if refused := self._order.refusal(candidate) or refused:
             return refused
         if earlier is None or skipped is None:
-            return earlier.sha256 if earlier else Fetch()
+            return (earlier and earlier.sha256) or Fetch()
         if self._may_pass(skipped):
             return Fetch()
         return Fetch(earlier.validators, skipped) if again else skipped
+
+    def _unless_lost(self, candidate: Candidate, decision: Decision, intake: Intake) -> Decision:
+        """Have a candidate fetched all the same where the store has lost the image that it led to.
+
+        What is recorded for this very category is so for local files alone: they cost little to read. A crawl asks no
+        host again for what it has recorded; most have as many as are wanted by then, and would not come here anyway.
+        """
+        if isinstance(decision, str) and intake.lost(decision):
+            return Fetch()
+        if isinstance(decision, Recorded) and self._local and decision.sha256 and intake.lost(decision.sha256):
+            intake.seek(candidate, decision.sha256)
+            return Fetch()
+        return decision
 
     def _again(self, skip: Skip) -> bool:
         """Whether what was skipped is asked for again: it may pass now, or a person wants all looked at once more."""

@@ -103,6 +103,13 @@ class Store:
         """Bytes of an image as they came."""
         return self.path(image).read_bytes()
 
+    def lacks(self, image: Image) -> bool:
+        """Whether an image is missing, or has another size than it should have."""
+        try:
+            return os.stat(self._place(image)).st_size != image.size  # noqa: PTH116  as in write_whole
+        except FileNotFoundError:
+            return True
+
     def receive(self, batch: Mapping[Image, bytes]) -> None:
         """Take the bytes of images in, durably, but not yet at their places."""
         with explaining_full_disk(self._root):

@@ -99,7 +99,7 @@ class Workshop:
         except (OSError, SyntaxError) as error:
             raise NegbuildError(
                 f"picture {job.parent.sha256}: it, or what it is pasted on, is lost or damaged in the store ({error}); "
-                "put images/ back from a copy"
+                "add its file again, or put images/ back from a copy"
             ) from error
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from negbuild.catalog import Catalog
 from negbuild.database import writer_lock
-from negbuild.errors import UsageError
+from negbuild.errors import NegbuildError, PictureLost, UsageError
 from negbuild.store import Store, explaining_full_disk
 
 CATALOG = "catalog.sqlite"
@@ -109,6 +109,8 @@ class Workspace:
                 self.store.make()
                 self.store.recover(catalog.stored)
                 yield catalog
+            except PictureLost as error:  # who met it knows its SHA-256 alone
+                raise _told(error, catalog) from error
             finally:
                 catalog.close()
 
@@ -129,3 +131,13 @@ class Workspace:
             return {}
         except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UsageError(f"{file}: cannot be read ({error})") from error
+
+
+def _told(lost: PictureLost, catalog: Catalog) -> NegbuildError:
+    """Say of a lost picture what it is, and how it comes back."""
+    if held := catalog.images(among={lost.sha256}).get(lost.sha256):
+        return PictureLost(lost.sha256, lost.damage, f"{held.category}, {held.origin.url}")
+    fault = "damaged in" if lost.damage else "lost from"
+    return NegbuildError(
+        f"picture {lost.sha256}: made by augment, is {fault} the store; run: negbuild augment --undo, and augment again"
+    )

@@ -249,6 +249,23 @@ def test_a_run_that_is_stopped_goes_on_and_comes_to_the_same(
     assert tree(stopped / "images") == tree(whole / "images")
 
 
+def test_a_copy_that_is_lost_from_the_store_is_made_again(negbuild: Negbuild, work: Path) -> None:
+    command = ("augment", "-w", work, "--category", "hotdog", "--to", 14)
+    assert negbuild(*command).code == 0
+    (sha256,) = rows(work, "SELECT sha256 FROM children LIMIT 1")[0]
+    (file,) = (work / "images").glob(f"??/{sha256}.*")
+    whole = file.read_bytes()
+    file.unlink()
+    assert negbuild("split", "-w", work).err.splitlines() == [
+        f"negbuild: picture {sha256}: made by augment, is lost from the store; run: negbuild augment --undo, and "
+        "augment again"
+    ]
+    assert negbuild("augment", "-w", work, "--undo").code == 0
+    assert negbuild(*command).code == 0
+    assert file.read_bytes() == whole
+    assert negbuild("split", "-w", work).code == 0
+
+
 # --- licences, limits, and what is told
 
 

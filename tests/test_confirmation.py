@@ -5,6 +5,7 @@ import hashlib
 import importlib.util
 import io
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -18,11 +19,13 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from negbuild import twins
-from negbuild.fingerprint import fingerprints, grids
+from negbuild.alignment import JOIN_RADIUS
+from negbuild.fingerprint import VERSION, fingerprints, grids
 from negbuild.held import held_look
 from negbuild.looks import VERSION as SKETCHES
 from negbuild.looks import Look, Views, look
 from negbuild.model import Fingerprint
+from negbuild.neighbours import join
 from negbuild.picture import Inspection, inspect
 from negbuild.sketches import Sketchbook
 from negbuild.twins import TWIN_RADIUS, Comparer, close_groups, confirmed_pairs
@@ -119,6 +122,23 @@ def test_what_only_looks_alike_is_no_copy_though_fingerprints_say_so(
     [(twins, reason, alignment)] = rows(tmp_path, "SELECT twins, reason, alignment FROM pairs")
     assert (twins, alignment) == (0, "")
     assert reason.startswith("other content")
+
+
+def test_copies_are_not_among_the_others_that_were_looked_at(negbuild: Negbuild, photo: Photo, tmp_path: Path) -> None:
+    files = {f"{number}.jpg": photo(number, SIZE) for number in range(40)}
+    for number in range(40):
+        with Image.open(io.BytesIO(files[f"{number}.jpg"])) as image:
+            files[f"{number}_crop.jpg"] = encoded(cropped(image, 0.02))
+    fill(tmp_path / "photos", files)
+    assert negbuild("add", "photos", "--category", "dog", "--role", "known").code == 0
+    found = negbuild("dedup", "--json").json
+    with Workspace(tmp_path).reading() as catalog:
+        prints = [print_ for _, print_ in catalog.fingerprints(VERSION)]
+    looked_at = Counter(str(pair.distance) for pair in join(prints, JOIN_RADIUS))
+    twins, others = Counter(found["distances"]), Counter(found["others"])
+    assert (twins.total(), found["twins"]) == (40, 40)
+    assert others.total() > 20
+    assert twins + others == looked_at
 
 
 def test_a_split_without_dedup_never_divides_crops(negbuild: Negbuild, photo: Photo, tmp_path: Path) -> None:

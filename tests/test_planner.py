@@ -1,5 +1,6 @@
 """The plan of a workspace: what dedup and the roles of categories decide together."""
 
+import csv
 import re
 from collections.abc import Callable
 from io import BytesIO
@@ -9,12 +10,16 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from negbuild.planner import plan_workspace
+from negbuild.model import Candidate, Role, Settled
+from negbuild.model import Image as Record
+from negbuild.planner import group_images, plan_workspace
 from negbuild.ruling import Ruling, Verdict
 from negbuild.workspace import Workspace
 
 Negbuild = Callable[..., Any]
 Photo = Callable[..., bytes]
+Server = Any
+Reply = Any
 
 
 def recoded(data: bytes, quality: int = 50) -> bytes:
@@ -164,3 +169,43 @@ def test_a_size_comes_after_the_folds_of_a_workspace_as_if_they_were_not(
     split = {row.split(",")[5]: row.split(",")[1] for row in rows(tmp_path)}
     assert {sha: folds[sha] for sha in split if sha in folds} == {sha: split[sha] for sha in split if sha in folds}
     assert len(split) == 16
+
+
+def test_pictures_of_one_page_or_one_address_belong_together(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.make()
+    page, other = "https://page.example/1", "https://page.example/2"
+    places = [("https://x.example/a", page), ("https://x.example/b", page), ("https://x.example/c", other)]
+    places += [("https://x.example/d", ""), ("https://x.example/d", ""), ("https://x.example/e", "")]
+    with workspace.writing() as catalog:
+        catalog.declare("dog", Role.UNKNOWN)
+        settled = [
+            Settled(Candidate("web", str(n), url, page, category="dog"), "", Record(f"{n}", "JPEG", 9, 9, 9))
+            for n, (url, page) in enumerate(places)
+        ]
+        catalog.settle(settled, [], "1")
+        assert group_images(catalog, "012345") == {"0": "0", "1": "0", "2": "2", "3": "3", "4": "3", "5": "5"}
+
+
+def test_different_pictures_of_one_page_are_never_divided(
+    project: Callable[..., None], negbuild: Negbuild, photo: Photo, tmp_path: Path, server: Server, reply: Reply
+) -> None:
+    listed = ["url,page"]
+    for number in range(20):
+        for place in "ab":
+            server.routes[f"/{number}{place}.jpg"] = reply(photo(1000 + 2 * number + (place == "b")))
+            listed.append(f"{server.url}/{number}{place}.jpg,https://page.example/{number}")
+    (tmp_path / "list.csv").write_text("\n".join(listed))
+    crawl = ("crawl", "-s", "urls", "--path", "list.csv", "-n", 40, "--category", "street", "--allow-private")
+    assert negbuild(*crawl).code == 0
+    project("hotdog", "known", range(10))
+    assert negbuild("dedup", "--json").json["groups"] == 20
+    assert negbuild("split", "--ratio", "50/25/25").code == 0
+    where: dict[str, list[str]] = {}
+    with (tmp_path / "dataset" / "manifest.csv").open(encoding="utf-8", newline="") as manifest:
+        for row in csv.DictReader(manifest):
+            if row["category"] == "street":
+                where.setdefault(row["page"], []).append(row["split"])
+    assert len(where) == 20
+    assert all(len(splits) == 2 and len(set(splits)) == 1 for splits in where.values())
+    assert {split for splits in where.values() for split in splits} == {"train", "valid", "test"}
