@@ -32,7 +32,7 @@ def confirmed(catalog, *given, **options):
         write = catalog._file.run
         def half(sql, *rows):
             write(sql, *rows)
-            if "confirmed" in sql:
+            if "refused" in sql:  # the last of its statements
                 os.kill(os.getpid(), how)
         catalog._file.run = half
     confirm(catalog, *given, **options)
