@@ -37,12 +37,12 @@ class Exhibits:
         self.groups = len(copies)
         self._copies = {keeper: copies[keeper][:_A_GROUP] for keeper in sample(list(copies), _GROUPS)}
         self._sheets: dict[tuple[Role, str], tuple[list[str], int]] = {}
-        self._disputes: list[Pair] = []
+        self._disputes: list[tuple[str, str, str]] = []
         self._drawn: dict[str, str] = {}
         self.sheets_left_out = 0
 
-    def choose(self, disputes: Sequence[Pair]) -> None:
-        """Choose what is shown of each category, and of pairs with different labels."""
+    def choose(self, disputes: Sequence[Pair], chained: Mapping[str, str]) -> None:
+        """Choose what is shown of each category, and of pairs with different labels, `chained` ones too."""
         members: dict[tuple[Role, str], list[str]] = {}
         for sha256, one in self._held.items():
             if sha256 not in self._aside:
@@ -52,15 +52,17 @@ class Exhibits:
         shown = order[: _SHEETS // each]
         self.sheets_left_out = len(order) - len(shown)
         self._sheets = {key: (sample(members[key], each), len(members[key])) for key in shown}
-        self._disputes = sample(disputes, _DISPUTES)
+        shown_pairs = [(pair.older, pair.newer, bits_apart(pair.distance)) for pair in disputes]
+        shown_pairs += [(end, sha256, "over copies of copies") for sha256, end in chained.items()]
+        self._disputes = sample(shown_pairs, _DISPUTES)
 
     def draw(self, store: Store, progress: Progress) -> None:
         """Make the thumbnails of all that was chosen; one that cannot be read stays empty."""
         chosen = dict.fromkeys(sha256 for members, _ in self._sheets.values() for sha256 in members)
         for keeper, drops in self._copies.items():
             chosen |= dict.fromkeys([keeper, *(drop.sha256 for drop in drops)])
-        for pair in self._disputes:
-            chosen |= dict.fromkeys([pair.older, pair.newer])
+        for one, other, _ in self._disputes:
+            chosen |= dict.fromkeys([one, other])
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             for side in _SIDES:
                 drawn = threads.map(lambda sha256, side=side: _drawn(store, self._held[sha256], side), chosen)
@@ -96,10 +98,7 @@ class Exhibits:
 
     def disputes(self) -> list[Dispute]:
         """Show pairs of copies with different labels."""
-        return [
-            Dispute(self._thumb(pair.older), self._thumb(pair.newer), bits_apart(pair.distance))
-            for pair in self._disputes
-        ]
+        return [Dispute(self._thumb(one), self._thumb(other), note) for one, other, note in self._disputes]
 
     def _thumb(self, sha256: str) -> Thumb:
         held = self._held[sha256]

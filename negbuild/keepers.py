@@ -1,6 +1,7 @@
 """Which copy of a picture is kept, and which pictures with other labels it contradicts. Pure functions."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 from negbuild.model import Drop, Held, Pair, Role
 from negbuild.ruling import Verdict
@@ -65,6 +66,33 @@ class Circles:
             for label, members in self._members[other].items():
                 if label != own:
                     yield from ((rival, distance) for rival in members)
+
+    def tied(self, sha: str) -> Iterator[str]:
+        """Give those of another label or role that a chain of twins ties an undecided image to, its rivals included.
+
+        Whatever lies between the two ends is undecided too: a person's decision ends a chain. Of all ends with the same
+        label, role and verdict one is given.
+        """
+        own = standing(self._images[sha])
+        if self._images[sha].verdict is Verdict.UNDECIDED:
+            for (label, _), end in self._ends.get(self._alike[sha], {}).items():
+                if label != own:
+                    yield end
+
+    @cached_property
+    def _ends(self) -> dict[str, dict[tuple[tuple[Role, str], Verdict], str]]:
+        """Ends of the chains through each of those that stand for equals, as far as one of these is undecided."""
+        kinds = {
+            one: {(label, self._images[sha].verdict): sha for label, shas in members.items() for sha in shas}
+            for one, members in self._members.items()
+        }
+        links = dict.fromkeys(one for one in kinds if any(verdict is Verdict.UNDECIDED for _, verdict in kinds[one]))
+        chains = close_groups(links, ((one, near) for one in links for near in self._twins[one] if near in links))
+        ends: dict[str, dict[tuple[tuple[Role, str], Verdict], str]] = {}
+        for one in links:
+            for near in self._twins[one]:  # itself included
+                ends.setdefault(chains[one], {}).update(kinds[near])
+        return {one: ends[chains[one]] for one in links}
 
 
 def choose_keepers(images: Mapping[str, Held], pairs: Sequence[Pair], barred: Collection[str] = ()) -> list[Drop]:

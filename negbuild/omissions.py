@@ -1,9 +1,9 @@
 """Which images are held and yet in no split, and why: between the catalog and the pure deciders."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from negbuild.catalog import Catalog
-from negbuild.keepers import Circles, doubtful_copies, standing
+from negbuild.keepers import Circles, doubtful_copies, label_of, standing
 from negbuild.model import Held, Pair, Split
 from negbuild.plan import Omission
 from negbuild.provenance import FEWEST_ADDRESSES, placeholders
@@ -12,7 +12,9 @@ from negbuild.ruling import Verdict
 
 def omissions(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, Omission]:
     """Name the images that are left out of every split before anything is planned."""
-    return _conflicting(catalog, held) | _spare(catalog, held) | _excluded(catalog, held) | unwanted(catalog)
+    out = outvoted(held, catalog.pairs())
+    conflicting = dict.fromkeys(disputed(catalog, held) | out, Omission.CONFLICT)
+    return conflicting | _spare(catalog, held, out) | _excluded(catalog, held) | unwanted(catalog)
 
 
 def in_use(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, Split]:
@@ -39,6 +41,42 @@ def conflicts(catalog: Catalog, held: Mapping[str, Held]) -> list[Pair]:
     ]
 
 
+def chained(held: Mapping[str, Held], pairs: Sequence[Pair]) -> dict[str, str]:
+    """Map what waits for a person to decide, and is in no conflict of two twins, to an end of its chain of copies."""
+    circles = Circles(held, pairs)
+    direct = {
+        sha
+        for pair in pairs
+        if pair.twins
+        and label_of(held[pair.older]) != label_of(held[pair.newer])
+        and not any(_decided(held[sha]) for sha in (pair.older, pair.newer))
+        for sha in (pair.older, pair.newer)
+    }
+    return {
+        sha: end
+        for sha, one in held.items()
+        if sha not in direct
+        for end in circles.tied(sha)
+        if not _decided(held[end]) and _yields(one, held[end])
+    }
+
+
+def outvoted(held: Mapping[str, Held], pairs: Sequence[Pair]) -> set[str]:
+    """Images that cannot be labelled: the negative copies of known ones, and copies under two known labels.
+
+    Where a person kept or moved one of the two, the other one is left out; who kept both wants both. They are one
+    group, so that no split divides them. Over a chain of undecided copies known images do the same; a negative that a
+    person kept does not, as it may show another part of what the known one shows.
+    """
+    circles = Circles(held, pairs)
+    return {
+        sha
+        for sha, one in held.items()
+        if any(_yields(one, held[rival]) for rival, _ in circles.rivals(sha))
+        or any(_yields(one, held[end]) for end in circles.tied(sha) if not held[end].role.negative)
+    }
+
+
 def disputed(catalog: Catalog, held: Mapping[str, Held]) -> set[str]:
     """Images that were brought for more than one known category, and not decided on yet."""
     return {sha for sha in catalog.disputed() if not _decided(held[sha])}
@@ -48,15 +86,17 @@ def _decided(held: Held) -> bool:
     return held.verdict is not Verdict.UNDECIDED
 
 
-def _spare(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, Omission]:
+def _spare(catalog: Catalog, held: Mapping[str, Held], out: Collection[str]) -> dict[str, Omission]:
     """Name the copies of which another is used; a category that was held out since needs its own back.
 
-    So does one whose keeper a person called a duplicate, until copies are looked for again.
+    So does one whose keeper a person called a duplicate, or is `out`, until copies are looked for again.
     """
     return {
         drop.sha256: Omission.COPY
         for drop in catalog.drops()
-        if standing(held[drop.sha256]) == standing(held[drop.keeper]) and not held[drop.keeper].verdict.excludes
+        if standing(held[drop.sha256]) == standing(held[drop.keeper])
+        and not held[drop.keeper].verdict.excludes
+        and drop.keeper not in out
     }
 
 
@@ -71,17 +111,6 @@ def _excluded(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, Omission]
     """Images that a person's verdict leaves out, and the undecided copies of what was dropped or is in doubt."""
     doubtful = dict.fromkeys(doubtful_copies(held, catalog.pairs()), Omission.DOUBTFUL)
     return doubtful | {sha: _EXCLUDED[one.verdict] for sha, one in held.items() if one.verdict.excludes}
-
-
-def _conflicting(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, Omission]:
-    """Images that cannot be labelled: the negative copies of known ones, and copies under two known labels.
-
-    Where a person kept or moved one of the two, the other one is left out; who kept both wants both. They are one
-    group, so that no split divides them.
-    """
-    circles = Circles(held, catalog.pairs())
-    outvoted = {sha for sha, one in held.items() if any(_yields(one, held[rival]) for rival, _ in circles.rivals(sha))}
-    return dict.fromkeys(disputed(catalog, held) | outvoted, Omission.CONFLICT)
 
 
 def _yields(one: Held, rival: Held) -> bool:

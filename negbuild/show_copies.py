@@ -124,7 +124,11 @@ def _lists(result: "DedupResult") -> list[str]:
     lines = ["", *table(("copy", "kept instead", "bits apart"), rows)] if rows else []
     if result.conflict_pairs:
         rivals = [
-            (f"{one.category}/{one.title}", f"{one.other_category}/{one.other_title}", str(one.distance))
+            (
+                f"{one.category}/{one.title}",
+                f"{one.other_category}/{one.other_title}",
+                "over copies" if one.distance is None else str(one.distance),
+            )
             for one in result.conflict_pairs
         ]
         lines += ["", *table(("copy", "with another label", "bits apart"), rivals)]

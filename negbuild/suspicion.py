@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negbuild.fingerprint import BITS, Codes, unpack
-from negbuild.keepers import Circles
+from negbuild.keepers import Circles, label_of
 from negbuild.model import Fingerprint, Held, Pair, Role
 from negbuild.stretches import keys_of
 from negbuild.twins import GROUP_RADIUS, PLAIN_TEXTURE
@@ -29,7 +29,7 @@ class Grade(IntEnum):
     """How suspicious a picture is, the worst first."""
 
     CONTRARY = 0
-    """A copy of a picture with another label."""
+    """A copy of a picture with another label, or tied to one over copies of copies."""
     ALIKE = 1
     """Looks like a known picture."""
     NAMED = 2
@@ -47,11 +47,15 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """Why a picture is suspicious: its grade, the nearest known picture, as far as that was compared, and words."""
+    """Why a picture is suspicious: its grade, the nearest known picture, as far as that was compared, and words.
+
+    `chained` says that none of its own copies has another label, but a copy of these.
+    """
 
     grade: Grade
     near: Near | None = None
     words: tuple[str, ...] = ()
+    chained: bool = False
 
 
 def suspicions(images: Mapping[str, Held], pairs: Sequence[Pair], near: Mapping[str, Near]) -> dict[str, Suspicion]:
@@ -135,13 +139,16 @@ class _Known:
 
 
 def _suspicion(sha: str, images: Mapping[str, Held], known: _Known) -> Suspicion:
-    negative = images[sha].role.negative
-    rivals = [Near(*rival) for rival in known.circles.rivals(sha) if not (negative and images[rival[0]].role.negative)]
+    label = label_of(images[sha])
+    rivals = [Near(*rival) for rival in known.circles.rivals(sha) if label_of(images[rival[0]]) != label]
     if rivals:
         return Suspicion(Grade.CONTRARY, min(rivals, key=lambda rival: rival.distance))
-    if not negative:
+    near = known.near.get(sha)
+    if any(label_of(images[end]) != label for end in known.circles.tied(sha)):
+        return Suspicion(Grade.CONTRARY, near, chained=True)
+    if label:
         return Suspicion(Grade.NONE)
-    near, words = known.near.get(sha), _named(images[sha], known.names)
+    words = _named(images[sha], known.names)
     if near and near.distance <= GROUP_RADIUS:
         return Suspicion(Grade.ALIKE, near, words)
     return Suspicion(Grade.NAMED if words else Grade.NONE, near, words)

@@ -1,6 +1,8 @@
 """The plan of a workspace: what dedup and the roles of categories decide together."""
 
 import csv
+import hashlib
+import importlib.util
 import re
 from collections.abc import Callable
 from io import BytesIO
@@ -14,6 +16,7 @@ from negbuild.model import Candidate, Role, Settled
 from negbuild.model import Image as Record
 from negbuild.planner import group_images, plan_workspace
 from negbuild.ruling import Ruling, Verdict
+from negbuild.suspicion import Grade, suspicions
 from negbuild.workspace import Workspace
 
 Negbuild = Callable[..., Any]
@@ -84,6 +87,80 @@ def test_a_positive_hiding_among_the_negatives_is_a_conflict_and_in_no_split(
     assert negbuild("split", "--json").json["omitted"] == {"a copy with another label": 1}
     assert sum(",hotdog,known," in row for row in rows(tmp_path)) == 8
     assert sum(",street,unknown," in row for row in rows(tmp_path)) == 12
+
+
+def crops() -> list[bytes]:
+    """Cut a photograph three times: the first and the last cut are too far apart to be compared."""
+    package = importlib.util.find_spec("skimage")
+    assert package is not None
+    assert package.origin is not None
+    with Image.open(Path(package.origin).parent / "data" / "coffee.png") as image:
+        width, height = image.size
+        cuts = [image.crop((width * left // 100, 0, width * (left + 92) // 100, height)) for left in (0, 4, 8)]
+    cuts[2] = cuts[2].resize((2 * cuts[2].width, 2 * height))
+    buffers = [BytesIO() for _ in cuts]
+    for cut, buffer in zip(cuts, buffers, strict=True):
+        cut.convert("RGB").save(buffer, "JPEG", quality=90)
+    return [buffer.getvalue() for buffer in buffers]
+
+
+def test_a_chain_of_copies_to_a_known_picture_is_in_no_split_until_a_person_decides(
+    project: Callable[..., None], negbuild: Negbuild, tmp_path: Path
+) -> None:
+    a, b, c = crops()
+    shas = {name: hashlib.sha256(data).hexdigest() for name, data in zip("abc", (a, b, c), strict=True)}
+    project("hotdog", "known", range(100, 108), a)
+    project("street", "unknown", range(200, 212), b, c)
+
+    def found() -> tuple[str, int, int]:
+        """Say which are in the dataset, how many conflicts there are, and how many were left out for that."""
+        told = negbuild("dedup", "--json").json
+        out = negbuild("split", "--json").json["omitted"].get("a copy with another label", 0)
+        used = {row.split(",")[5] for row in rows(tmp_path)}
+        return "".join(name for name in "abc" if shas[name] in used), told["conflicts"], out
+
+    assert negbuild("dedup", "--json").json["twins"] == 2
+    assert negbuild("dedup", "--json").json["dropped"] == []
+    assert found() == ("a", 2, 2)
+    listed = [line.split() for line in negbuild("dedup", "--list").out.splitlines()[-2:]]
+    assert [(row[:2], row[2:] == ["over", "copies"]) for row in listed] == [
+        (["hotdog/8.jpg", "street/12.jpg"], False),
+        (["street/13.jpg", "hotdog/8.jpg"], True),
+    ]
+    assert negbuild("verify", "dataset").code == 0
+    with Workspace(tmp_path).writing() as catalog:
+        images, pairs = catalog.images(), catalog.pairs()
+        suspicious = {sha for sha, one in suspicions(images, pairs, {}).items() if one.grade is Grade.CONTRARY}
+        assert suspicious == set(shas.values())
+    assert negbuild("report").code == 0
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Copies with different labels, to be looked at: 2." in page
+    assert "to set aside:" not in page
+    assert "not in the dataset yet" not in page
+
+    def decide(name: str, ruling: Ruling) -> None:
+        with Workspace(tmp_path).writing() as catalog:
+            catalog.decide({shas[name]: ruling})
+
+    decide("a", Ruling(Verdict.KEEP))
+    assert found() == ("a", 0, 2)
+    decide("c", Ruling(Verdict.KEEP))
+    assert found() == ("ac", 0, 1)
+    decide("c", Ruling(Verdict.UNDECIDED))
+    decide("a", Ruling(Verdict.UNDECIDED))
+    decide("b", Ruling(Verdict.DUPLICATE))
+    assert found() == ("ac", 0, 0)
+
+
+def test_a_conflict_that_came_after_dedup_brings_nothing_in_for_what_was_set_aside(
+    project: Callable[..., None], negbuild: Negbuild
+) -> None:
+    a, b, c = crops()
+    project("street", "unknown", range(200, 212), b, c)
+    assert len(negbuild("dedup", "--json").json["dropped"]) == 1
+    project("hotdog", "known", range(100, 108), a)
+    assert negbuild("split", "--json").json["omitted"] == {"a copy with another label": 2}
+    assert negbuild("dedup", "--json").json["conflicts"] == 2
 
 
 def test_copies_under_two_known_labels_are_used_for_neither(

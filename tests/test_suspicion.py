@@ -1,5 +1,7 @@
 """Which pictures are looked at first, and how honest the reasons are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from negbuild.lighttable.table import why
 from negbuild.model import Candidate, Fingerprint, Held, Image, Pair, Role
 from negbuild.neighbours import join
+from negbuild.ruling import Verdict
 from negbuild.suspicion import Grade, Near, nearest_known, queue, suspicions
 
 
@@ -56,6 +59,31 @@ def test_copies_lead_then_looks_then_names_then_distance() -> None:
         "unseen": "",
         "double": "",
     }
+
+
+def test_a_copy_of_a_copy_with_another_label_is_suspicious_until_what_lies_between_is_decided() -> None:
+    images = {
+        "a": held("a", "known", "hotdog"),
+        "b": held("b"),
+        "c": held("c"),
+        "d": held("d"),  # looks like c, and is no copy
+        "e": held("e", "known", "hotdog"),
+    }
+    pairs = [Pair(one, other, 3, 0, twins=True) for one, other in ("ab", "bc", "ae")] + [
+        Pair("c", "d", 3, 0, twins=False)
+    ]
+
+    def contrary() -> dict[str, str]:
+        found = suspicions(images, pairs, {"c": Near("a", 60)})
+        return {sha: why(one) for sha, one in found.items() if one.grade is Grade.CONTRARY}
+
+    direct = "a copy of a picture with another label, 3 of 192 bits apart"
+    far = "a copy of a copy of a picture with another label, or further along such a chain"
+    said = {"a": direct, "b": direct, "c": f"{far}; the nearest known picture is 60 of 192 bits apart", "e": far}
+    assert contrary() == said
+    for verdict in ("keep", "drop", "unsure", "duplicate"):
+        images["b"] = replace(images["b"], verdict=Verdict(verdict))
+        assert contrary() == {"a": direct, "b": direct, "e": far}  # b is still at the end of the chain to e
 
 
 @pytest.mark.parametrize(

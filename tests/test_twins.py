@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from negbuild.fingerprint import ORIENTATIONS, fingerprints, grids
-from negbuild.keepers import choose_keepers, label_of
+from negbuild.keepers import Circles, choose_keepers, label_of
 from negbuild.model import Candidate, Drop, Fingerprint, Held, Image, Pair, Role
 from negbuild.picture import Inspection, inspect
 from negbuild.twins import (
@@ -253,6 +253,21 @@ def test_the_first_of_equals_stands_for_all_of_them(best: int) -> None:
     assert choose_keepers(images, pairs) == [
         Drop(name, keeper, 9 if "d" in {name, keeper} else 0) for name in "abcd" if name != keeper
     ]
+
+
+def test_a_chain_of_copies_ties_to_another_label_and_looks_alone_do_not() -> None:
+    known = [held("a"), held("z")]
+    images = {one.image.sha256: one for one in known}
+    images |= {name: held(name, category="street", role=Role.UNKNOWN) for name in "bcdefg"}
+    pairs = [
+        *twins("a", "b", "b", "c", "c", "d"),
+        Pair("c", "e", 0, 0, twins=True),  # the first of equals stands for all of them
+        Pair("d", "f", 3, 0, twins=False),
+        *twins("f", "g"),
+    ]
+    circles = Circles(images, pairs)
+    assert {sha: list(circles.tied(sha)) for sha in "bcdefgz"} == {sha: ["a"] * (sha in "bcde") for sha in "bcdefgz"}
+    assert [images[end].role for end in circles.tied("a")] == [Role.UNKNOWN]
 
 
 def test_equals_under_two_labels_replace_each_other_under_each() -> None:

@@ -19,6 +19,7 @@ from negbuild.catalog import Catalog
 from negbuild.database import writer_lock
 from negbuild.keepers import choose_keepers, doubtful_copies
 from negbuild.model import Candidate, Held, Image, Pair, Role
+from negbuild.omissions import outvoted
 from negbuild.ruling import Ruling, Verdict
 from negbuild.workspace import Workspace
 
@@ -172,6 +173,54 @@ def test_whatever_is_decided_each_picture_in_use_has_its_say(verdicts: list[str]
     assert out.isdisjoint(drops.keys())
     assert out.isdisjoint(drops.values())
     assert set(drops.values()).isdisjoint(drops)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "out"),
+    [
+        ("   ", "bc"),
+        ("k  ", "bc"),  # a person says that the known one is right
+        ("d  ", "bc"),  # nobody said that the others show none of it
+        ("c  ", "bc"),
+        ("u  ", "bc"),
+        (" k ", "a"),  # what is kept carries nothing on
+        (" d ", "b"),  # which takes c along as a doubtful copy
+        (" c ", "b"),
+        ("  k", "b"),  # may show another part: a stays
+        ("  d", "b"),
+        ("kk ", ""),
+        ("k k", "b"),
+    ],
+)
+def test_what_a_person_decides_on_a_chain_of_copies(verdicts: str, out: str) -> None:
+    meant = {" ": "", "k": "keep", "d": "drop", "u": "unsure", "c": "duplicate"}
+    a, b, c = (meant[letter] for letter in verdicts)
+    images = {"a": held("a", "known", "hotdog", a), "b": held("b", verdict=b), "c": held("c", verdict=c)}
+    assert outvoted(images, twins("ab", "bc")) == set(out)
+
+
+def test_a_copy_that_was_moved_is_the_known_end_of_the_chain() -> None:
+    images = {
+        "a": held("a", "known", "hotdog"),
+        "b": held("b", "known", "hotdog", "move"),
+        "c": held("c"),
+        "d": held("d"),
+    }
+    assert outvoted(images, twins("ab", "bc", "cd")) == {"c", "d"}
+
+
+def test_known_pictures_under_two_labels_are_out_over_a_chain_and_negatives_alone_are_not() -> None:
+    images = {
+        "a": held("a", "known", "hotdog"),
+        "b": held("b"),
+        "c": held("c", "known", "burger"),
+        "e": held("e", "unseen", "dog"),
+        "f": held("f"),
+        "g": held("g"),
+    }
+    assert outvoted(images, twins("ab", "bc", "ef", "fg")) == {"a", "b", "c"}
+    images["c"] = held("c", "known", "burger", "drop")
+    assert outvoted(images, twins("ab", "bc", "ef", "fg")) - {"c"} == {"b"}
 
 
 # ---------------------------------------------------------------------- what the commands make of it

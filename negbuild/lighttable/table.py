@@ -118,7 +118,7 @@ class Table:
         self._read()
 
     def layout(self) -> Layout:
-        """Lay the pictures out; read anew where another process wrote since, or a picture was moved."""
+        """Lay the pictures out; read anew where another process wrote since, or a move or a copy was decided."""
         if self._state != self._now():
             self._read()
         return self._layout
@@ -182,7 +182,7 @@ class Table:
         return Copy(name_of(sha256), self._snapshot.images[sha256].category, distance, same)
 
     def _read(self) -> None:
-        self._state, self._laid = self._now(), None
+        outside, rulings = self._catalog.outside_changes(), self._catalog.rulings()  # before the rest: see `_now`
         images, pairs = self._catalog.images(), self._catalog.pairs()
         self._snapshot = snapshot = _Snapshot(
             images=images,
@@ -192,6 +192,7 @@ class Table:
             categories=self._catalog.categories(),
             circles=Circles(images, pairs),
         )
+        self._state = outside, self._weighty(rulings)
         self._names = {name_of(sha256): sha256 for sha256 in images}
         if snapshot.key == self._compared:
             self._layout = _laid_out(snapshot, self._near, complete=True)
@@ -203,10 +204,14 @@ class Table:
             comparing.daemon = True
             comparing.start()
 
-    def _now(self) -> tuple[int, dict[str, str]]:
-        """Return what changes with all that the layout depends on: what others wrote, and which pictures are moved."""
-        moved = {sha256: one.category for sha256, one in self._catalog.rulings().items() if one.category}
-        return self._catalog.outside_changes(), moved
+    def _now(self) -> tuple[int, dict[str, Ruling]]:
+        """Return what changes with all that the layout depends on: what others wrote, and what was decided here."""
+        return self._catalog.outside_changes(), self._weighty(self._catalog.rulings())
+
+    def _weighty(self, rulings: Mapping[str, Ruling]) -> dict[str, Ruling]:
+        """Choose the rulings that say something of other pictures: moves, and those on copies, which end a chain."""
+        images, circles = self._snapshot.images, self._snapshot.circles
+        return {sha: one for sha, one in rulings.items() if one.category or (sha in images and sha in circles)}
 
     def _compare(self, snapshot: _Snapshot) -> None:
         """Find the nearest known picture of each, and lay out anew; another thread's work is handed over whole."""
@@ -239,6 +244,9 @@ def why(suspicion: Suspicion) -> str:
     """Say in one sentence what makes a picture suspicious."""
     near = f"{suspicion.near.distance} of 192 bits" if suspicion.near else ""
     named = f"its title or query says {', '.join(suspicion.words)}" if suspicion.words else ""
+    if suspicion.chained:
+        nearest = f"; the nearest known picture is {near} apart" if near else ""
+        return f"a copy of a copy of a picture with another label, or further along such a chain{nearest}"
     if suspicion.grade is Grade.CONTRARY:
         return f"a copy of a picture with another label, {near} apart"
     if suspicion.grade is Grade.ALIKE:

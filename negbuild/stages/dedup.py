@@ -9,8 +9,8 @@ from negbuild.confirmation import confirm_copies
 from negbuild.errors import UsageError
 from negbuild.fingerprint import VERSION
 from negbuild.keepers import choose_keepers
-from negbuild.model import Drop, Held, Progress, no_progress
-from negbuild.omissions import conflicts, disputed, unwanted
+from negbuild.model import Drop, Held, Pair, Progress, no_progress
+from negbuild.omissions import chained, conflicts, disputed, outvoted, unwanted
 from negbuild.planner import ties
 from negbuild.protection import keep_all_out, let_in
 from negbuild.provenance import FEWEST_ADDRESSES, placeholders
@@ -34,14 +34,14 @@ class Copy:
 class Conflict:
     """Two copies with different labels, or one picture brought for two: category and title of both, and their distance.
 
-    A person decides which label is right.
+    There is none where only a chain of copies ties the two. A person decides which label is right.
     """
 
     category: str
     title: str
     other_category: str
     other_title: str
-    distance: int
+    distance: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +137,10 @@ def dedup(workspace: Workspace, against: Sequence[Path] = (), *, progress: Progr
         pairs, barred = catalog.pairs(), unwanted(catalog)
         concerned = {sha256 for pair in pairs for sha256 in (pair.older, pair.newer)}
         held = catalog.images(among=concerned.union(barred, catalog.disputed()))  # a few of very many, as a rule
-        dropped = choose_keepers(held, pairs, barred)
+        dropped = choose_keepers(held, pairs, barred.keys() | outvoted(held, pairs))  # what conflicts is for review
         catalog.replace_drops(dropped)
         twins = [pair for pair in pairs if pair.twins]
-        conflict_pairs = list(_conflicts(catalog, held))
+        conflict_pairs = list(_conflicts(catalog, held, pairs))
         return DedupResult(
             images=catalog.image_count(),
             twins=len(twins),
@@ -199,10 +199,13 @@ def _copy(drop: Drop, held: Mapping[str, Held]) -> Copy:
     return Copy(copy.category, _title(copy), keeper.category, _title(keeper), drop.distance)
 
 
-def _conflicts(catalog: Catalog, held: Mapping[str, Held]) -> Iterator[Conflict]:
+def _conflicts(catalog: Catalog, held: Mapping[str, Held], pairs: Sequence[Pair]) -> Iterator[Conflict]:
     for pair in conflicts(catalog, held):
         one, other = held[pair.older], held[pair.newer]
         yield Conflict(one.category, _title(one), other.category, _title(other), pair.distance)
+    for sha256, end in chained(held, pairs).items():
+        one, other = held[sha256], held[end]
+        yield Conflict(one.category, _title(one), other.category, _title(other), None)
     categories = catalog.disputed()
     for sha256 in sorted(disputed(catalog, held)):
         one = held[sha256]

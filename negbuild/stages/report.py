@@ -13,10 +13,11 @@ from negbuild.exhibits import Exhibits, shortened, web_address
 from negbuild.findings import Bar, Credit, Facts, Findings, Part, Written, by_split, next_steps, sample
 from negbuild.fingerprint import VERSION
 from negbuild.inventory import read_evidence
+from negbuild.keepers import standing
 from negbuild.layouts import GATE
 from negbuild.manifest import CERTIFICATE, MANIFEST, Row, read_manifest
 from negbuild.model import UNKNOWN_LICENSE, Count, Drop, Held, Pair, Progress, Role, Split, no_progress
-from negbuild.omissions import conflicts
+from negbuild.omissions import chained, conflicts, omissions
 from negbuild.pages import report_page
 from negbuild.ruling import Verdict
 from negbuild.shortcuts import find_shortcuts
@@ -49,6 +50,8 @@ class _Seen:
     pairs: list[Pair]
     drops: list[Drop]
     disputes: list[Pair]
+    chained: dict[str, str]
+    left_out: set[str]
     placed: dict[str, Split]
     plain: int
     pending: int
@@ -64,7 +67,7 @@ def report(workspace: Workspace, out: Path, dataset: Path, *, progress: Progress
     with workspace.reading() as catalog:
         seen = _read(catalog)
     exhibits = Exhibits(seen.held, seen.pairs, seen.drops)
-    exhibits.choose(seen.disputes)
+    exhibits.choose(seen.disputes, seen.chained)
     exhibits.draw(workspace.store, progress)
     page = report_page(_findings(workspace.root.resolve().name, dataset, seen, exhibits)).encode("utf-8")
     draft = out.with_name(f".{out.name}.negbuild-draft")
@@ -79,14 +82,16 @@ def report(workspace: Workspace, out: Path, dataset: Path, *, progress: Progress
 
 
 def _read(catalog: Catalog) -> _Seen:
-    held = catalog.images()
+    held, pairs = catalog.images(), catalog.pairs()
     return _Seen(
         categories=catalog.categories(),
         held=held,
         counts=catalog.counts(),
-        pairs=catalog.pairs(),
+        pairs=pairs,
         drops=catalog.drops(),
         disputes=conflicts(catalog, held),
+        chained=chained(held, pairs),
+        left_out=set(omissions(catalog, held)),
         placed=catalog.assignments(),
         plain=catalog.plain_count(VERSION, PLAIN_TEXTURE),
         pending=catalog.pending_count(),
@@ -118,7 +123,7 @@ def _findings(name: str, dataset: Path, seen: _Seen, exhibits: Exhibits) -> Find
         twins=exhibits.twins(),
         twin_groups=exhibits.groups,
         disputes=exhibits.disputes(),
-        dispute_count=len(seen.disputes),
+        dispute_count=len(seen.disputes) + len(seen.chained),
         credits=sample(credits_, _CREDITS),
         credit_count=len(credits_),
         written=written,
@@ -129,17 +134,22 @@ def _findings(name: str, dataset: Path, seen: _Seen, exhibits: Exhibits) -> Find
 
 def _facts(seen: _Seen, used: Mapping[str, Held], rows: Sequence[Row], written: Written | None) -> Facts:
     in_dataset = {row.sha256 for row in rows}
+    planned = used.keys() - seen.left_out
     return Facts(
         categories=seen.categories,
         used=Counter(held.role for held in used.values()),
         pending=seen.pending,
         failing=sum(count.number for count in seen.counts if count.reason and count.reason.transient),
-        twins_in_use=sum(pair.twins and pair.older in used and pair.newer in used for pair in seen.pairs)
-        - len(seen.disputes),
-        disputes=len(seen.disputes),
+        twins_in_use=sum(
+            pair.twins
+            and {pair.older, pair.newer} <= planned
+            and standing(used[pair.older]) == standing(used[pair.newer])
+            for pair in seen.pairs
+        ),
+        disputes=len(seen.disputes) + len(seen.chained),
         undecided=sum(held.role is Role.UNKNOWN and held.verdict is Verdict.UNDECIDED for held in used.values()),
         dataset=written is not None,
-        waiting=sum(sha256 not in in_dataset and sha256 not in seen.placed for sha256 in used),
+        waiting=sum(sha256 not in in_dataset and sha256 not in seen.placed for sha256 in planned),
         leaks=written.leaks if written else 0,
     )
 
