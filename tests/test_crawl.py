@@ -154,7 +154,7 @@ def test_a_search_result_never_leads_to_a_private_address(
     openverse.add("one.jpg", photo(1))
     done = negbuild("crawl", "-q", "flower", "-n", 1, "--json", env=openverse.env)
     assert (done.code, done.json["skips"]) == (3, {"private address": 1})
-    assert done.err.endswith("(1 private address); add --allow-private if this is your own network\n")
+    assert done.err.endswith("there are no more; add --allow-private if this is your own network\n")
     assert server.asked["/photos/one.jpg"] == 0
     allowed = negbuild("crawl", "-q", "flower", "-n", 1, "--json", "--allow-private", env=openverse.env)
     assert (allowed.code, allowed.json["unique"], allowed.json["skips"]) == (0, 1, {})

@@ -475,7 +475,7 @@ def test_looking_first_knows_what_is_held_and_changes_no_row(site: Site) -> None
 def test_a_list_that_ends_too_early_says_why_each_was_skipped(site: Site) -> None:
     site.write_list(*site.put("/1.jpg", "/2.jpg", "/3.jpg"), f"{site.server.url}/no.jpg", "ftp://x.example/1.jpg")
     site.server.routes |= {"/2.jpg": site.reply(b"<html>"), "/3.jpg": site.reply(b"", 403)}
-    done = site.run(*LIST[:-1], "-n", 5)
+    done = site.run(*LIST, "-n", 5)
     assert done.code == 3
     assert list(done.json["skips"]) == ["gone", "not an http address", "not an image", "refused"]
     site.server.routes["/4.jpg"] = site.reply(b"", 410)

@@ -473,7 +473,7 @@ def test_a_wiki_that_lags_behind_is_asked_again_when_it_wishes(
 def test_a_wiki_that_stays_busy_ends_the_crawl(
     status: int, text: str, line: str, calls: int, negbuild: Negbuild, server: Server, reply: Callable[..., Any]
 ) -> None:
-    server.routes["/w/api.php"] = reply(text.encode(), status, {"Retry-After": "0"})
+    server.routes["/w/api.php"] = reply(text.encode(), status, {"Retry-After": "1"})
     done = negbuild(*COMMAND, "-n", 1, env={"NEGBUILD_WIKIMEDIA_URL": server.url})
     assert (done.code, done.err.splitlines()[-1]) == (4, f"negbuild: {line}")
     assert server.asked["/w/api.php"] == calls
