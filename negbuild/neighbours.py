@@ -32,8 +32,8 @@ Compare = Callable[[Stretch, Stretch, int], Hits]
 _CORES = os.cpu_count() or 1
 _A_PAIR = len(ORIENTATIONS)  # comparisons
 _WORTH_A_THREAD = 10_000_000  # comparisons: some 20 ms
-_BLOCK = 256
-_STRETCH = 4096
+_BLOCK = 1024
+_STRETCH = 16384
 WORTH_COMPILING = 400_000_000
 """Comparisons for which it pays to load numba (0.5 s) and, once, to compile (4 s): all pairs of 10,000 pictures."""
 

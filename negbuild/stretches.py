@@ -77,8 +77,9 @@ def compare(older: Stretch, newer: Stretch, radius: int) -> Hits:
     least = np.empty(size, dtype=np.uint8)
     words = range(2 if radius <= TWO_WORDS else _WORDS)
     turned = np.ascontiguousarray(older.codes.transpose(2, 1, 0))
-    found = [NO_HITS]
-    for row, cut in enumerate(turning_newer(older, newer).tolist()):
+    cuts = turning_newer(older, newer)
+    near = [NO_HITS[:, :2]]
+    for row, cut in enumerate(cuts.tolist()):
         codes, upright = newer.codes[row], newer.upright[:, row]
         if cut:
             pairs = [(older.upright[word, :cut], codes[:, word, None]) for word in words]
@@ -88,13 +89,8 @@ def compare(older: Stretch, newer: Stretch, radius: int) -> Hits:
             _least(pairs, differing[:, cut:], ones[:, :, cut:], least[cut:])
         close = np.flatnonzero(least <= radius)
         if close.size:
-            distances = np.where(
-                close < cut,
-                _distances(older.upright[:, None, close], codes.T[:, :, None]),
-                _distances(turned[:, :, close], upright[:, None, None]),
-            )
-            found.append(_hits(close, row, distances, cut, radius))
-    return np.concatenate(found)
+            near.append(np.stack([close, np.full_like(close, row)], axis=1))
+    return _hits(older, newer, np.concatenate(near), cuts, radius)
 
 
 def _least(
@@ -112,13 +108,14 @@ def _least(
     ones[0].min(axis=0, out=out)
 
 
-def _distances(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    return np.asarray(np.bitwise_count(one ^ other).sum(axis=0, dtype=np.uint8))
-
-
-def _hits(close: NDArray[np.intp], row: int, distances: NDArray[np.uint8], cut: int, radius: int) -> Hits:
-    """Hits among a few that may be near, by all words: distances have shape (8, n)."""
-    nearest, orientations = distances.min(axis=0), distances.argmin(axis=0)
-    orientations = np.where(close < cut, orientations, undone(orientations))
-    hits = np.stack([close, np.full_like(close, row), nearest, orientations], axis=1)
+def _hits(older: Stretch, newer: Stretch, near: NDArray[np.int64], cuts: NDArray[np.int64], radius: int) -> Hits:
+    """Hits among a few pairs that may be near, by all words."""
+    one, other = near.T
+    turns_newer = (one < cuts[other])[:, None, None]
+    upright = np.where(turns_newer, older.codes[one, :1], newer.codes[other, :1])
+    turned = np.where(turns_newer, newer.codes[other], older.codes[one])
+    distances = np.bitwise_count(upright ^ turned).sum(axis=2, dtype=np.uint8)
+    nearest, orientations = distances.min(axis=1), distances.argmin(axis=1)
+    orientations = np.where(turns_newer[:, 0, 0], orientations, undone(orientations))
+    hits = np.stack([one, other, nearest, orientations], axis=1)
     return np.asarray(hits[nearest <= radius])

@@ -29,6 +29,7 @@ relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.function_sc
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Everything holds with either way to compare, which the amount of work chooses otherwise."""
     monkeypatch.setattr(neighbours, "WORTH_COMPILING", 0 if request.param == "numba" else 10**30)
+    monkeypatch.setattr(neighbours, "_STRETCH", 512)  # so that there are several
     return str(request.param)
 
 
@@ -99,6 +100,21 @@ def test_batches_make_no_difference(seed: int, radius: int, sizes: list[int]) ->
         found += index.add(family[end - size : end])
     assert found == Index(radius).add(family)
     assert set(found) == brute_force(family, radius)
+
+
+@pytest.mark.parametrize("stretch", [1, 7, 16, 60, 61])
+@pytest.mark.parametrize("batch", [1, 5, 16, 60])
+def test_stretches_have_no_borders(stretch: int, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "_STRETCH", stretch)
+    family, index, found = relatives(stretch, 60), Index(75), list[Neighbour]()
+    for start in range(0, 60, batch):
+        found += index.add(family[start : start + batch])
+    assert set(found) == brute_force(family, 75)
+    assert found == sorted(found, key=lambda pair: (pair.newer, pair.older))
+    between_them = list(between(family[40:], family[:40], 75))
+    assert [pair._replace(newer=pair.newer + 40) for pair in between_them] == [
+        pair for pair in found if pair.older < 40 <= pair.newer
+    ]
 
 
 def test_first_of_equally_near_orientations_is_named() -> None:
@@ -236,7 +252,8 @@ def test_join_is_the_index_filled_at_once(seed: int, radius: int, size: int) -> 
 
 
 @pytest.mark.parametrize("size", [255, 256, 257, 511, 513, 1200])
-def test_blocks_have_no_borders(size: int) -> None:
+def test_blocks_have_no_borders(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "_BLOCK", 256)
     family = relatives(size, size)
     found = list(join(family, 75))
     assert set(found) == brute_force(family, 75)
@@ -248,9 +265,9 @@ def test_join_goes_on_while_it_is_taken() -> None:
     pairs = join(relatives(3, 5000), 40, lambda done, total: told.append((done, total)))
     assert told == []
     next(pairs)
-    assert told == [(256, 5000)]
+    assert told == [(1024, 5000)]
     assert len(list(pairs)) > 1000
-    assert [done for done, _ in told] == [*range(256, 5000, 256), 5000]
+    assert [done for done, _ in told] == [*range(1024, 5000, 1024), 5000]
 
 
 def test_nobody_has_to_take_the_rest() -> None:
@@ -332,7 +349,8 @@ def test_one_set_against_another_is_the_brute_force(seed: int, radius: int, size
     assert list(between(batch, protected, radius)) == expected
 
 
-def test_one_set_against_another_in_many_blocks() -> None:
+def test_one_set_against_another_in_many_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "_BLOCK", 256)
     family = relatives(11, 1600)
     batch, others = [*family[900:], *family[900:]], family[:900]
     told: list[tuple[int, int | None]] = []
