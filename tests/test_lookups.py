@@ -97,7 +97,7 @@ def test_names_that_resolve_slowly_hold_up_no_other(slow: int, names: Names, neg
     names.write_list(*good(10), *(f"slow{one}" for one in range(slow)), *good(30, 10))
     done = negbuild(*COMMAND, "-n", 40, env={"PYTHONPATH": names.path})
     assert (done.code, done.json["unique"]) == (0, 40), done.err
-    assert names.times[-1] - names.times[0] < 6  # a slow one has 10 seconds
+    assert names.times[-1] - names.times[0] < 10  # before the time of any slow one is over
     assert names.asked() == {*good(40)}
 
 
