@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,8 +114,8 @@ def _codes(batch: Iterable[tuple[str, bytes]]) -> Codes:
 
 def _least(one: Codes, other: Codes) -> NDArray[np.uint8]:
     """Differing bits of each and each other, in the best orientation, which is the second of the axes."""
-    apart = sum(np.bitwise_count(one[..., word] ^ other[..., word]) for word in range(3))
-    return np.asarray(np.asarray(apart).min(axis=1))
+    apart = reduce(np.add, (np.bitwise_count(one[..., word] ^ other[..., word]) for word in range(3)))
+    return np.asarray(apart.min(axis=1))
 
 
 def _keys(batch: Iterable[tuple[str, bytes]]) -> NDArray[np.bytes_]:

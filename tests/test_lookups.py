@@ -272,7 +272,9 @@ def test_a_connection_to_an_address_waits_for_no_lookup() -> None:
             with suppress(StopIteration):
                 connecting.send(None)
             listener.settimeout(2)
-            listener.accept()[0].close()  # it has begun already, while the loop stands still
+            accepted, came_from = listener.accept()  # it has begun already, while the loop stands still
+            assert came_from == client.getsockname()
+            accepted.close()
             connecting.close()
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
