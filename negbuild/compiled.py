@@ -56,7 +56,7 @@ def _turning(those: Stretch, others: Stretch, until: NDArray[np.int64], radius: 
 @_compiled
 def _compare(columns: _Columns, codes: Codes, until: NDArray[np.int64], radius: int, third: _Third) -> Hits:
     """Compare the orientations (m, 8, 3) of m pictures, each with so many of the columns, from the first on."""
-    least = np.empty(_STRETCH, dtype=np.uint64)
+    near = np.empty(_STRETCH, dtype=np.uint64)
     hits = np.empty((64, 4), dtype=np.int64)
     size = 0
     for begin in range(0, until.max(), _STRETCH):
@@ -65,11 +65,11 @@ def _compare(columns: _Columns, codes: Codes, until: NDArray[np.int64], radius: 
             if begin >= end:
                 continue
             part = columns[0][begin:end], columns[1][begin:end], columns[2][begin:end]
-            near = _look(part, _part(third, begin, end), codes[row], radius, least)
-            if size + near > len(hits):
-                hits = np.concatenate((hits, np.empty_like(hits), np.empty((near, 4), dtype=np.int64)))
-            if near:
-                found = _collect(part, codes[row], radius, least, hits[size:])
+            count = _look(part, _part(third, begin, end), codes[row], radius, near)
+            if size + count > len(hits):
+                hits = np.concatenate((hits, np.empty_like(hits), np.empty((count, 4), dtype=np.int64)))
+            if count:
+                found = _collect(part, codes[row], radius, near, hits[size:])
                 hits[size : size + found, 0] = row
                 hits[size : size + found, 1] += begin
                 size += found
@@ -77,35 +77,36 @@ def _compare(columns: _Columns, codes: Codes, until: NDArray[np.int64], radius: 
 
 
 @_compiled
-def _look(columns: _Columns, third: _Third, code: Codes, radius: int, least: NDArray[np.uint64]) -> int:
-    """Write how many bits differ in the nearest of the orientations (8, 3), and count what is within the radius."""
-    first, second = columns[0], columns[1]
+def _look(columns: _Columns, third: _Third, code: Codes, radius: int, near: NDArray[np.uint64]) -> int:
+    """Mark what is within the radius in any of the orientations (8, 3), and count it."""
+    first, second, beyond = columns[0], columns[1], np.uint64(radius + 1)
     # Named one by one, so that they stay in registers.
     a, b, c = _turns(code, 0), _turns(code, 1), _turns(code, 2)
-    near = 0
+    count = np.uint64(0)
     for place in range(len(first)):
         x, y = first[place], second[place]
-        nearest = min(
-            _ones(x ^ a[0]) + _ones(y ^ b[0]) + _rest(third, place, c[0]),
-            _ones(x ^ a[1]) + _ones(y ^ b[1]) + _rest(third, place, c[1]),
-            _ones(x ^ a[2]) + _ones(y ^ b[2]) + _rest(third, place, c[2]),
-            _ones(x ^ a[3]) + _ones(y ^ b[3]) + _rest(third, place, c[3]),
-            _ones(x ^ a[4]) + _ones(y ^ b[4]) + _rest(third, place, c[4]),
-            _ones(x ^ a[5]) + _ones(y ^ b[5]) + _rest(third, place, c[5]),
-            _ones(x ^ a[6]) + _ones(y ^ b[6]) + _rest(third, place, c[6]),
-            _ones(x ^ a[7]) + _ones(y ^ b[7]) + _rest(third, place, c[7]),
+        # What is below zero has its highest bit set: no least number is looked for, which AVX2 has no instruction for.
+        below = (
+            (_ones(x ^ a[0]) + _ones(y ^ b[0]) + _rest(third, place, c[0]) - beyond)
+            | (_ones(x ^ a[1]) + _ones(y ^ b[1]) + _rest(third, place, c[1]) - beyond)
+            | (_ones(x ^ a[2]) + _ones(y ^ b[2]) + _rest(third, place, c[2]) - beyond)
+            | (_ones(x ^ a[3]) + _ones(y ^ b[3]) + _rest(third, place, c[3]) - beyond)
+            | (_ones(x ^ a[4]) + _ones(y ^ b[4]) + _rest(third, place, c[4]) - beyond)
+            | (_ones(x ^ a[5]) + _ones(y ^ b[5]) + _rest(third, place, c[5]) - beyond)
+            | (_ones(x ^ a[6]) + _ones(y ^ b[6]) + _rest(third, place, c[6]) - beyond)
+            | (_ones(x ^ a[7]) + _ones(y ^ b[7]) + _rest(third, place, c[7]) - beyond)
         )
-        least[place] = nearest
-        near += int(nearest <= np.uint64(radius))
-    return near
+        near[place] = below >> np.uint64(63)
+        count += near[place]
+    return int(count)
 
 
 @_compiled
-def _collect(columns: _Columns, code: Codes, radius: int, least: NDArray[np.uint64], hits: Hits) -> int:
+def _collect(columns: _Columns, code: Codes, radius: int, near: NDArray[np.uint64], hits: Hits) -> int:
     """Write the hits of a stretch, by all three words; the first of equally near orientations is the one."""
     found = 0
     for place in range(len(columns[0])):
-        if least[place] > np.uint64(radius):
+        if not near[place]:
             continue
         distance, orientation = np.uint64(radius + 1), 0
         for turn in range(_TURNS):
