@@ -10,13 +10,14 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import chain
 from urllib.parse import urljoin
 
 import requests
 
 from negbuild.addresses import host_of
-from negbuild.deadline import within
+from negbuild.deadline import begun_within, within
 from negbuild.download import ATTEMPTS, MOST_REDIRECTS, REDIRECTS
 from negbuild.errors import Moved, QuotaExhausted, SourceError, Unreachable
 from negbuild.hosts import Hosts, asked_wait, backoff, is_retried
@@ -153,7 +154,8 @@ class Calls:
         for _ in range(MOST_REDIRECTS + 1):
             prepared = self._session.prepare_request(request)
             settings = self._session.merge_environment_settings(prepared.url, {}, True, None, None)
-            with self._session.send(prepared, timeout=_TIMEOUT, allow_redirects=False, **settings) as response:
+            send = partial(self._session.send, prepared, timeout=_TIMEOUT, allow_redirects=False, **settings)
+            with begun_within(send, self._manners.deadline) as response:
                 if response.status_code not in REDIRECTS or "Location" not in response.headers:
                     yield response
                     return

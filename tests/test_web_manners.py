@@ -329,19 +329,19 @@ def test_the_answer_to_a_call_has_a_limit_also_after_unpacking(
 
 @pytest.fixture
 def dripping() -> Iterator[Callable[[bytes, bytes], str]]:
-    """Answer with a head, then with a body a byte at a time, for three seconds: `dripping(head, body)`."""
+    """Answer with some of a head, then with the rest a byte at a time, for three seconds: `dripping(head, rest)`."""
     listeners = []
 
-    def serve(head: bytes, body: bytes) -> str:
+    def serve(head: bytes, rest: bytes) -> str:
         listener = socket.create_server(("127.0.0.1", 0))
         listeners.append(listener)
 
         def talk(connection: socket.socket) -> None:
             with connection, suppress(OSError):
                 connection.recv(65536)
-                connection.sendall(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n")
+                connection.sendall(b"HTTP/1.1 200 OK\r\n" + head)
                 for place in range(60):
-                    connection.sendall(body[place : place + 1])
+                    connection.sendall(rest[place : place + 1])
                     time.sleep(0.05)
 
         def accept() -> None:
@@ -358,23 +358,25 @@ def dripping() -> Iterator[Callable[[bytes, bytes], str]]:
 
 
 @pytest.mark.parametrize(
-    ("head", "body"),
+    ("head", "rest"),
     [
-        (b"Content-Length: 65000\r\n", b"x" * 60),
-        (b"Connection: close\r\n", b"x" * 60),
-        (b"Transfer-Encoding: chunked\r\n", b"8000\r\n" + b"x" * 60),
-        (b"Transfer-Encoding: chunked\r\n", b"1\r\nx\r\n" * 10),
-        (b"Content-Encoding: gzip\r\nContent-Length: 65000\r\n", gzip.compress(bytes(range(256)))),
+        (b"Content-Length: 65000\r\n\r\n", b"x" * 60),
+        (b"Connection: close\r\n\r\n", b"x" * 60),
+        (b"Transfer-Encoding: chunked\r\n\r\n", b"8000\r\n" + b"x" * 60),
+        (b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n" * 10),
+        (b"Content-Encoding: gzip\r\nContent-Length: 65000\r\n\r\n", gzip.compress(bytes(range(256)))),
+        (b"X-Long: ", b"x" * 60),
+        (b"", b"X: y\r\n" * 10),
     ],
-    ids=["length", "closed", "chunk", "chunks", "gzip"],
+    ids=["length", "closed", "chunk", "chunks", "gzip", "header", "headers"],
 )
 def test_an_answer_that_drips_meets_the_deadline(
-    dripping: Callable[[bytes, bytes], str], monkeypatch: pytest.MonkeyPatch, head: bytes, body: bytes
+    dripping: Callable[[bytes, bytes], str], monkeypatch: pytest.MonkeyPatch, head: bytes, rest: bytes
 ) -> None:
     monkeypatch.setattr(calls, "ATTEMPTS", 1)
     began = time.monotonic()
     with pytest.raises(Unreachable):
-        Web(Manners(deadline=0.5)).get(dripping(head, body))
+        Web(Manners(deadline=0.5)).get(dripping(head, rest))
     assert 0.5 <= time.monotonic() - began < 2.5
 
 
