@@ -1,5 +1,6 @@
 """Pictures that stay where they are: those of a folder or an archive, read, checked and fingerprinted."""
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,9 @@ from negbuild.errors import NegbuildError, UsageError
 from negbuild.fingerprint import Grids, fingerprints, grids
 from negbuild.looks import Look, look
 from negbuild.manners import Manners
-from negbuild.model import Candidate, Fingerprint, PackedSketch, Progress, Search, Skip, SkipReason, no_progress
+from negbuild.model import Candidate, Fingerprint, Image, PackedSketch, Progress, Search, Skip, SkipReason, no_progress
 from negbuild.picture import Inspection, Limits, inspect
+from negbuild.pixels import exact, pixels
 from negbuild.source import find_source
 from negbuild.web import Web
 from negbuild.workers import Call, here
@@ -35,18 +37,25 @@ class Album:
     """What a place holds: names of files by the SHA-256 of their bytes, their fingerprints, and what is no picture.
 
     Names are relative to the place, with slashes. Fingerprints are in the order of the names, each once. Sketches are
-    those of the same pictures.
+    those of the same pictures, and `plain` has those that are too plain for fingerprints (`pixels.exact`).
     """
 
     names: dict[str, list[str]] = field(default_factory=dict)
     prints: list[tuple[str, Fingerprint]] = field(default_factory=list)
     sketches: dict[str, PackedSketch] = field(default_factory=dict)
+    plain: dict[str, Image] = field(default_factory=dict)
     skips: dict[str, Skip] = field(default_factory=dict)
     _files: dict[str, Candidate] = field(default_factory=dict)
 
     def look_of(self, sha256: str, call: Call = here) -> Look:
         """Read one of the pictures again, for confirmation; raises NegbuildError where it has changed since."""
-        found = call(_looked_at, self._files[sha256], sha256)
+        return self._unchanged(sha256, call(_looked_at, self._files[sha256], sha256))
+
+    def pixels_of(self, sha256: str) -> str:
+        """Read one of the plain pictures again and give its pixels; raises NegbuildError as `look_of`."""
+        return self._unchanged(sha256, _pixels(self._files[sha256], self.plain[sha256]))
+
+    def _unchanged(self, sha256: str, found: T | None) -> T:
         if found is None:
             raise NegbuildError(f"{self.names[sha256][0]}: has changed while it was looked at; run the command again")
         return found
@@ -56,9 +65,10 @@ class Album:
         if isinstance(found, Skip):
             self.skips[name] = found
             return False
-        new = found.sha256 not in self.names
-        self.names.setdefault(found.sha256, []).append(name)
-        self._files.setdefault(found.sha256, candidate)
+        sha256 = found.image.sha256
+        new = sha256 not in self.names
+        self.names.setdefault(sha256, []).append(name)
+        self._files.setdefault(sha256, candidate)
         return new
 
 
@@ -103,16 +113,18 @@ def read_album(path: Path, progress: Progress = no_progress, call: Call = here) 
             found for one, found in batch if album.take(_name(one, place), one, found) if isinstance(found, _Studied)
         ]
         for one, print_ in zip(new, fingerprints([one.grids for one in new]), strict=True):
-            album.prints.append((one.sha256, print_))
-            album.sketches[one.sha256] = one.sketch
+            album.prints.append((one.image.sha256, print_))
+            album.sketches[one.image.sha256] = one.sketch
+        plain = exact(album.prints[len(album.prints) - len(new) :])
+        album.plain |= {one.image.sha256: one.image for one in new if one.image.sha256 in plain}
         progress(sum(map(len, album.names.values())), None)
     return album
 
 
 class _Studied(NamedTuple):
-    """A picture by its bytes, and what it is compared by."""
+    """A picture, and what it is compared by."""
 
-    sha256: str
+    image: Image
     grids: Grids
     sketch: PackedSketch
 
@@ -121,13 +133,21 @@ def _studied(candidate: Candidate) -> _Studied | Skip:
     found = _inspected(candidate)
     if isinstance(found, Skip):
         return found
-    return _Studied(found.image.sha256, grids(found.thumbnail), look(found.thumbnail).sketch.packed())
+    return _Studied(found.image, grids(found.thumbnail), look(found.thumbnail).sketch.packed())
 
 
 def _looked_at(candidate: Candidate, sha256: str) -> Look | None:
     """Prepare a picture for confirmation, if it is still the same."""
     found = _inspected(candidate)
     return None if isinstance(found, Skip) or found.image.sha256 != sha256 else look(found.thumbnail)
+
+
+def _pixels(candidate: Candidate, image: Image) -> str | None:
+    """Give the pixels of a picture, if it is still the same."""
+    data = _bytes(bytes, candidate)
+    if isinstance(data, Skip) or hashlib.sha256(data).hexdigest() != image.sha256:
+        return None
+    return pixels(data, image)
 
 
 @contextmanager

@@ -11,14 +11,13 @@ from negbuild.intake import current_fingerprints
 from negbuild.looks import VERSION as SKETCHES
 from negbuild.looks import Views
 from negbuild.model import Image, Progress, no_progress
-from negbuild.pixels import equal_pairs, exact, shared_sizes, size
+from negbuild.pixels import DECODING_AT_ONCE, equal_pairs, exact, shared_sizes, size
 from negbuild.protection import check_guards
 from negbuild.store import Store
 from negbuild.twins import confirmed_pairs
 from negbuild.workers import PATIENCE, PROCESSES, Workers, prepared
 
 _PIXELS = f"{alignment.VERSION} pixels"  # of images that were compared by their pixels too
-_THREADS = 4  # each holds a whole picture
 
 
 def confirm_copies(catalog: Catalog, store: Store, progress: Progress = no_progress) -> None:
@@ -74,7 +73,7 @@ class _Pixels:
         return {key: self._made[key] for key in wanted}
 
     def _make(self, images: Mapping[str, Image]) -> None:
-        with ThreadPoolExecutor(_THREADS) as threads:
+        with ThreadPoolExecutor(DECODING_AT_ONCE) as threads:
             for key, made in zip(images, threads.map(partial(held_pixels, self._store), images.values()), strict=True):
                 self._made[key] = made
                 self._progress(len(self._made), len(self._made.keys() | images))

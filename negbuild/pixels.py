@@ -15,6 +15,9 @@ EXACT_TEXTURE = PLAIN_TEXTURE + 0.25
 """Below it pictures are compared by their pixels: a reduced JPEG has some 0.05 more or less texture than its pixels
 in another format, so that of two equals one may just not be plain."""
 
+DECODING_AT_ONCE = 4
+"""Threads that make pixels: each holds a whole picture."""
+
 PixelsOf = Callable[[Collection[str], Collection[str]], Mapping[str, str]]
 """Gives the pixels of those images that have one of some sizes."""
 

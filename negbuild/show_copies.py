@@ -28,8 +28,7 @@ def audit_lines(result: "AuditResult", subject: str, *, whole: bool) -> list[str
     lines += _unplaced(result)
     if disputed := sum(pair.disputed for pair in result.twins):
         lines.append(f"labels: {counted(disputed, 'pair')} of twins in folders of different names")
-    if result.plain:
-        lines.append(f"{counted(result.plain, 'picture')} with too little in them to compare: only equal bytes count")
+    lines += _plain(result.plain)
     if result.skips:
         lines.append(f"not compared {sum(result.skips.values()):,}: {reasons(result.skips)}")
     first = sorted(result.twins, key=lambda pair: (not pair.leak, not pair.disputed))
@@ -38,6 +37,12 @@ def audit_lines(result: "AuditResult", subject: str, *, whole: bool) -> list[str
     if len(first) > len(shown):
         lines.append(f"  and {len(first) - len(shown):,} more; add --list for all")
     return lines + _histogram(result.distances, result.others)
+
+
+def _plain(number: int) -> list[str]:
+    return (
+        [f"{counted(number, 'picture')} with too little in them to compare: only equal pixels count"] if number else []
+    )
 
 
 def _twins(number: int, told: Mapping[str, int]) -> str:
@@ -84,8 +89,7 @@ def dedup_lines(result: "DedupResult", *, whole: bool = False) -> list[str]:
         ),
         f"{counted(result.groups, 'group')} of look-alikes, which a split never divides",
     ]
-    if result.plain:
-        lines.append(f"{counted(result.plain, 'picture')} with too little in them to compare: only equal pixels count")
+    lines += _plain(result.plain)
     if result.conflicts:
         lines.append(
             f"{counted(result.conflicts, 'conflict')}: copies with different labels; splits use the known one or none"

@@ -13,12 +13,15 @@ import pytest
 from PIL import Image
 
 from negbuild import confirmation
+from negbuild.album import Album, read_album
+from negbuild.errors import NegbuildError
 from negbuild.fingerprint import fingerprints, grids, texture
 from negbuild.held import held_pixels
 from negbuild.manifest import read_manifest
 from negbuild.model import Fingerprint
 from negbuild.picture import Inspection, inspect
 from negbuild.pixels import EXACT_TEXTURE, equal_pairs, exact, pixels
+from negbuild.stages.audit import audit
 from negbuild.store import Store
 from negbuild.twins import PLAIN_TEXTURE
 from negbuild.workspace import Workspace
@@ -106,6 +109,49 @@ def test_a_split_without_dedup_never_divides_them_and_is_verified(project: Path,
     for title, split in placed:
         splits.setdefault(Path(title).stem, set()).add(split)
     assert all(len(splits[f"g{seed}"]) == 1 for seed in range(6))
+
+
+def touched(image: Image.Image) -> Image.Image:
+    """Change one channel of one pixel."""
+    red, *rest = image.getpixel((5, 5))  # type: ignore[misc]
+    image.putpixel((5, 5), (red - 1, *rest))
+    return image
+
+
+def test_what_leaks_in_the_folder_of_somebody_is_told_by_their_pixels(tmp_path: Path, negbuild: Negbuild) -> None:
+    for seed in range(3):
+        fill(tmp_path / "data", {f"train/sky/{seed}.png": encoded(gradient(seed), "PNG")})
+    files = {"same.bmp": gradient(1), "touched.png": touched(gradient(2)), "other.png": gradient(2, (480, 640))}
+    fill(
+        tmp_path / "data/test/sky",
+        {name: encoded(one, "BMP" if "bmp" in name else "PNG") for name, one in files.items()},
+    )
+    found = negbuild("dedup", "data", "--json").json
+    assert [(one["one"], one["other"], one["leak"]) for one in found["twins"]] == [
+        ("test/sky/same.bmp", "train/sky/1.png", True)
+    ]
+    assert (found["plain"], found["reasons"], found["leaked"]) == (6, {"every pixel equal": 1}, {"train": 1, "test": 1})
+    told = negbuild("dedup", "data").out.splitlines()
+    assert "6 pictures with too little in them to compare: only equal pixels count" in told
+
+
+def test_plain_pictures_of_a_folder_are_read_again_only_where_another_has_their_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(Album, "pixels_of", lambda _, sha256: read.append(sha256) or sha256)  # type: ignore[func-returns-value]
+    fill(tmp_path, {f"{side}.png": encoded(gradient(1, (side, 200)), "PNG") for side in (200, 300)})
+    assert (audit(tmp_path).plain, len(read)) == (2, 0)
+    fill(tmp_path, {"again.bmp": encoded(gradient(1, (300, 200)), "BMP")})
+    assert (audit(tmp_path).plain, len(read)) == (3, 2)
+
+
+def test_a_plain_picture_of_a_folder_that_changes_meanwhile_is_told(tmp_path: Path) -> None:
+    fill(tmp_path, {"sky.png": encoded(gradient(1), "PNG")})
+    album = read_album(tmp_path)
+    fill(tmp_path, {"sky.png": encoded(gradient(2), "PNG")})
+    with pytest.raises(NegbuildError, match=r"^sky\.png: has changed while it was looked at; run the command again$"):
+        album.pixels_of(next(iter(album.plain)))
 
 
 def test_equal_plain_pictures_under_two_labels_are_a_conflict(project: Path, negbuild: Negbuild) -> None:

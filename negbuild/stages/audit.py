@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
@@ -12,6 +13,7 @@ from negbuild.fingerprint import ORIENTATIONS
 from negbuild.keepers import equals
 from negbuild.looks import Views
 from negbuild.model import Pair, Progress, SkipReason, Split, no_progress
+from negbuild.pixels import DECODING_AT_ONCE, equal_pairs, exact, shared_sizes, size
 from negbuild.protection import SAME_BYTES
 from negbuild.split_folders import Place, places
 from negbuild.tally import by_distance, by_reason
@@ -70,6 +72,7 @@ def audit(path: Path, *, progress: Progress = no_progress) -> AuditResult:
         for some in confirmed_pairs([], album.prints, views, progress, workers.call):
             pairs += some.pairs
             others.update(some.refused)
+    pairs += _equals(album)
     where = places([name for same in album.names.values() for name in same])
     twins = sorted(_twins(album, pairs, where), key=attrgetter("one", "other"))
     leaked = {name for pair in twins if pair.leak for name in (pair.one, pair.other)}
@@ -84,6 +87,15 @@ def audit(path: Path, *, progress: Progress = no_progress) -> AuditResult:
         distances=by_distance(twins),
         others=dict(sorted(others.items())),
     )
+
+
+def _equals(album: Album) -> list[Pair]:
+    """Pair the pictures that are too plain for fingerprints, and equal in every pixel."""
+    alike = shared_sizes(album.plain, album.plain)
+    read = [sha256 for sha256, image in album.plain.items() if size(image) in alike]
+    with ThreadPoolExecutor(DECODING_AT_ONCE) as threads:
+        made = dict(zip(read, threads.map(album.pixels_of, read), strict=True))
+    return equal_pairs(exact(album.prints), made)
 
 
 def _counts(where: Iterable[Place]) -> dict[Split, int]:
