@@ -88,7 +88,7 @@ def demo(folder: Path) -> None:
     terminal.write(f"$ cd {shlex.quote(str(folder))}")
     os.chdir(folder)
     for command in COMMANDS:
-        terminal.write(f"\n$ {shlex.join(['negbuild', *command])}")
+        terminal.write("", f"$ {shlex.join(['negbuild', *command])}")
         if code := run(command, hints=False):
             sys.exit(code)
-    terminal.write("", NEXT.rstrip())
+    terminal.write("", *NEXT.splitlines())

@@ -13,18 +13,9 @@ _INDENT = " " * 10
 
 def verify_lines(result: "VerifyResult") -> list[str]:
     """List every promise and what breaks it, what is odd, and what cannot be proven."""
-    return [_plain(line) for line in _lines(result)]
-
-
-def _plain(line: str) -> str:
-    """Write what would move the cursor, or is no text, as Python does: names of files hold anything."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in line)
-
-
-def _lines(result: "VerifyResult") -> list[str]:
     lines = [line for check in result.checks for line in _check_lines(check)]
     for tree, inner in result.trees.items():
-        lines += ["", f"{tree}/ ({inner.layout})", *_lines(inner)]
+        lines += ["", f"{tree}/ ({inner.layout})", *verify_lines(inner)]
     lines += [f"warning {text}" for text in result.warnings]
     lines += [f"note    {text}" for text in result.notes]
     lines += [f"unknown {text}" for text in result.unprovable]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -11,6 +12,9 @@ from typing import Any, NoReturn
 import click
 
 from negbuild.model import Progress, no_progress
+
+# What moves the cursor, turns the direction of writing, or cannot be encoded: names of files and titles hold anything.
+_NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def show(result: Any, lines: Sequence[str], *, as_json: bool, then: str = "") -> None:  # noqa: ANN401  of any stage
@@ -26,7 +30,7 @@ def show(result: Any, lines: Sequence[str], *, as_json: bool, then: str = "") ->
 
 def write(*lines: str) -> None:
     """Print lines of a result."""
-    click.echo("\n".join(lines))
+    click.echo("\n".join(map(_plain, lines)))
 
 
 def suggest(command: str) -> None:
@@ -38,7 +42,12 @@ def suggest(command: str) -> None:
 def say(*lines: str) -> None:
     """Print lines beside the result: warnings, hints and errors."""
     for line in lines:
-        click.echo(line, err=True)
+        click.echo(_plain(line), err=True)
+
+
+def _plain(line: str) -> str:
+    """Write what is no text as Python does."""
+    return _NO_TEXT.sub(lambda sign: sign[0].encode("unicode_escape").decode(), line)
 
 
 def leave(code: int) -> NoReturn:

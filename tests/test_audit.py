@@ -246,6 +246,24 @@ def test_copies_are_listed_put_back_and_set_aside_again(negbuild: Negbuild, tmp_
     )
 
 
+@pytest.mark.parametrize("held", [False, True])
+def test_names_that_are_no_text_are_listed_so_that_one_can_read_them(
+    negbuild: Negbuild, tmp_path: Path, photo: Photo, *, held: bool
+) -> None:
+    shown = {"a\nb": "a\\nb", "\x1b[2J": "\\x1b[2J", "\u202egpj": "\\u202egpj", "热狗\u3000🌭": "热狗\u3000🌭"}
+    if not held:  # the catalog holds text alone
+        shown["\udcff"] = "\\udcff"
+    (tmp_path / "photos").mkdir()
+    for quality, name in enumerate(shown, 80):
+        (tmp_path / "photos" / f"{name}.jpg").write_bytes(photo(1, quality=quality))
+    if held:
+        assert negbuild("add", "photos", "--category", "dog", "--role", "known").code == 0
+    # As in most places; where the locale is C, Python writes anything.
+    done = negbuild("dedup", *(() if held else ("photos",)), "--list", env={"PYTHONIOENCODING": "utf-8:strict"})
+    assert done.code == 0
+    assert [name for name in shown.values() if f"{name}.jpg" not in done.out] == []
+
+
 @pytest.mark.parametrize("arguments", [("--undo",), ("--forget-against", "photos")])
 def test_a_list_of_what_is_undone_is_refused(
     negbuild: Negbuild, tmp_path: Path, photo: Photo, arguments: tuple[str, ...]
