@@ -1,9 +1,11 @@
 """`negbuild dedup PATH`: copies and leaks in anybody's folder, through the real command line, and nothing changed."""
 
 import io
+import random
 import re
 import zipfile
 from collections.abc import Callable
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,10 @@ from PIL import Image, ImageOps
 
 from negbuild.album import Album, read_album
 from negbuild.errors import NegbuildError
+from negbuild.keepers import equals
+from negbuild.model import Pair
+from negbuild.split_folders import places
+from negbuild.stages.audit import twins_of
 from negbuild.workers import Workers
 
 Negbuild = Callable[..., Any]
@@ -310,3 +316,39 @@ def test_a_pair_is_named_once_though_one_of_it_has_equals(tmp_path: Path, photo:
         ("a.jpg", "b.jpg"),
         ("a.jpg", "c.jpg"),
     ]
+
+
+def test_every_picture_that_leaks_is_counted_and_in_a_pair_that_says_so(
+    tmp_path: Path, photo: Photo, negbuild: Negbuild
+) -> None:
+    smaller = altered(photo(2), lambda image: image.resize((120, 90)))
+    files = {f"test/dog/{number}.jpg": photo(1) for number in range(3)} | {"train/dog/x.jpg": photo(1)}
+    files |= {"train/dog/1.jpg": photo(2), "train/dog/2.jpg": photo(2), "test/dog/small.jpg": smaller}
+    found = negbuild("dedup", lay(tmp_path, files), "--json").json
+    assert found["leaked"] == found["splits"] == {"train": 3, "test": 4}
+    leaks = [pair for pair in found["twins"] if pair["leak"]]
+    assert {name for pair in leaks for name in (pair["one"], pair["other"])} == files.keys()
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_what_leaks_does_not_hang_on_the_names_of_files(seed: int) -> None:
+    draw = random.Random(seed)
+    album = Album()
+    for key in "abcdef"[: draw.randint(2, 6)]:
+        folders = draw.choices(["train", "test", "unseen", "extra", "fold1/train", "fold1/test"], k=draw.randint(1, 3))
+        album.names[key] = [f"{folder}/dog/{key}{number}.jpg" for number, folder in enumerate(folders)]
+    pairs = [
+        Pair(older, newer, draw.choice([0, 5]), 0, twins=True)
+        for older, newer in combinations(album.names, 2)
+        if draw.random() < 0.4
+    ]
+    where = places([name for same in album.names.values() for name in same])
+    told = list(twins_of(album, pairs, where))
+    alike = equals(album.names, pairs)
+    near = {frozenset((alike[pair.older], alike[pair.newer])) for pair in pairs} | {frozenset((key,)) for key in alike}
+    of = {name: alike[key] for key, same in album.names.items() for name in same}
+    twins = [(one, other) for one, other in combinations(of, 2) if frozenset((of[one], of[other])) in near]
+    leaks = [(one, other) for one, other in twins if where[one].leaks_to(where[other])]
+    assert {name for pair in told if pair.leak for name in (pair.one, pair.other)} == {*chain(*leaks)}
+    assert {name for pair in told for name in (pair.one, pair.other)} == {*chain(*twins)}
+    assert len({frozenset((pair.one, pair.other)) for pair in told}) == len(told)

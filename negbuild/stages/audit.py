@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from operator import attrgetter
+from itertools import takewhile
+from operator import attrgetter, ne
 from pathlib import Path
 
 from negbuild.album import Album, nothing_in, read_album
@@ -74,7 +75,7 @@ def audit(path: Path, *, progress: Progress = no_progress) -> AuditResult:
             others.update(some.refused)
     pairs += _equals(album)
     where = places([name for same in album.names.values() for name in same])
-    twins = sorted(_twins(album, pairs, where), key=attrgetter("one", "other"))
+    twins = sorted(twins_of(album, pairs, where), key=attrgetter("one", "other"))
     leaked = {name for pair in twins if pair.leak for name in (pair.one, pair.other)}
     return AuditResult(
         pictures=len(where),
@@ -103,39 +104,60 @@ def _counts(where: Iterable[Place]) -> dict[Split, int]:
     return {split: counts[split] for split in Split if counts[split]}
 
 
-def _twins(album: Album, pairs: Sequence[Pair], where: Mapping[str, Place]) -> Iterator[Twins]:
+def twins_of(album: Album, pairs: Sequence[Pair], where: Mapping[str, Place]) -> Iterator[Twins]:
     """Name the files of each pair; of files that are equal each is named with one of the others."""
     alike, names = equals(album.names, pairs), dict[str, list[str]]()
     bytes_of = {name: sha256 for sha256, same in album.names.items() for name in same}
     for name, sha256 in bytes_of.items():
         names.setdefault(alike[sha256], []).append(name)
-    within, told = dict[str, str](), set[tuple[str, str]]()
+    within, apart = dict[str, str](), dict[frozenset[str], Pair]()
     for pair in pairs:
-        older, newer = alike[pair.older], alike[pair.newer]
-        if pair.twins and older == newer:
+        ends = frozenset((alike[pair.older], alike[pair.newer]))
+        if pair.twins and len(ends) == 1:
             within[pair.newer] = pair.reason
             within.setdefault(pair.older, pair.reason)
-        elif pair.twins and {(older, newer), (newer, older)}.isdisjoint(told):
-            told.add((older, newer))
-            for one, other in _named(names[older], names[newer], where):
-                yield _twin(one, other, where, pair.distance, pair.orientation, pair.reason)
+        elif pair.twins:
+            apart.setdefault(ends, pair)
+    leaking = set[str]()
     for same in names.values():
-        for one, other in _named(same, same, where):
+        for one, other in _named(same, same, where, leaking):
             sha256 = bytes_of[other]
             yield _twin(one, other, where, 0, 0, SAME_BYTES if bytes_of[one] == sha256 else within[sha256])
+    for pair in apart.values():
+        for one, other in _named(names[alike[pair.older]], names[alike[pair.newer]], where, leaking):
+            yield _twin(one, other, where, pair.distance, pair.orientation, pair.reason)
 
 
-def _named(ones: Sequence[str], others: Sequence[str], where: Mapping[str, Place]) -> Iterator[tuple[str, str]]:
-    """Pair each of the others with one that comes before; of several with equal bytes a leak tells the most."""
-    firsts: dict[tuple[Split | None, str], str] = {}  # of each place from which there may be a leak
-    for one in ones if ones is not others else ():
-        firsts.setdefault((where[one].split, where[one].fold), one)
+def _named(
+    ones: Sequence[str], others: Sequence[str], where: Mapping[str, Place], leaking: set[str]
+) -> Iterator[tuple[str, str]]:
+    """Pair each of the others with one, a file among its equals too; of several that are equal a leak tells the most.
+
+    Each that leaks is in a pair that says so: `leaking` are those that are.
+    """
+    firsts, others_firsts = _firsts(ones, where), _firsts(others, where)
+    named = []
     for other in others:
-        if firsts:
-            first = next(iter(firsts.values()))
-            yield next((one for one in firsts.values() if where[one].leaks_to(where[other])), first), other
-        if ones is others:
-            firsts.setdefault((where[other].split, where[other].fold), other)
+        before = list(takewhile(partial(ne, other), firsts))  # all of them, but for a first one itself
+        if before:
+            named.append((next((one for one in before if where[one].leaks_to(where[other])), before[0]), other))
+    for one, other in named:
+        if where[one].leaks_to(where[other]):
+            leaking.update((one, other))
+    yield from named
+    for one in ones:
+        leak = next((other for other in others_firsts if where[one].leaks_to(where[other])), None)
+        if leak and one not in leaking:
+            leaking.update((one, leak))
+            yield one, leak
+
+
+def _firsts(files: Iterable[str], where: Mapping[str, Place]) -> list[str]:
+    """Give the first file of each place from which there may be a leak."""
+    firsts: dict[tuple[Split | None, str], str] = {}
+    for file in files:
+        firsts.setdefault((where[file].split, where[file].fold), file)
+    return list(firsts.values())
 
 
 def _twin(one: str, other: str, where: Mapping[str, Place], distance: int, orientation: int, reason: str) -> Twins:
