@@ -11,11 +11,10 @@ from pathlib import PurePosixPath
 from negbuild.evidence import Evidence, Picture
 from negbuild.inventory import Inventory
 from negbuild.loaders import natural_key
+from negbuild.model import Split
 from negbuild.shortcuts import Sample
+from negbuild.split_folders import NAMES, named_split, places
 
-_TRAIN, _VALID, _TEST = ("train", "training"), ("valid", "val", "validation", "dev"), ("test", "testing", "eval")
-_HELD_OUT = ("evaluation", "unseen", "holdout")
-_ORDER = {name: place for place, name in enumerate((*_TRAIN, *_VALID, *_TEST, *_HELD_OUT))}
 _FORMATS = {
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),
     **dict.fromkeys((".tif", ".tiff"), "TIFF"),
@@ -48,14 +47,26 @@ class Foreign:
 
 def splits_of(inventory: Inventory) -> list[str]:
     """Folders that are splits, in the order in which they are used; one without a name where the folder has none."""
-    top = [name for name in inventory.tree.folders if "/" not in name]
-    named = sorted((name for name in top if name.lower() in _ORDER), key=lambda name: (_ORDER[name.lower()], name))
-    return named if any(name.lower() in (*_TRAIN, *_VALID, *_TEST) for name in named) else [""]
+    found = {name: split for name in inventory.tree.folders if "/" not in name and (split := named_split(name))}
+    if len(set(found.values())) == 1:  # then "test tube" may well be a class
+        found = {name: split for name, split in found.items() if name.lower() in NAMES}
+    order = list(Split)
+    named = sorted(found, key=lambda name: (order.index(found[name]), name))
+    return named if {*found.values()} - {Split.UNSEEN} else [""]
+
+
+def deeper_splits(inventory: Inventory) -> list[str]:
+    """Say it where folders further down name splits, which no loader finds there."""
+    where = {file: place.split for file, place in places(inventory.tree.files).items() if place.split}
+    if len(set(where.values())) < 2:  # noqa: PLR2004  as of a class that is called "test tube"
+        return []
+    first = PurePosixPath(next(iter(where))).parent
+    return [f"splits lie further down, as {first}: they are read as classes; verify the folder that holds them"]
 
 
 def needed_in_training(splits: Sequence[str]) -> list[str]:
     """Name the splits that loaders look for before anybody asks for a test."""
-    return [split for split in splits if split.lower() in (*_TRAIN, *_VALID)]
+    return [split for split in splits if named_split(split) in {Split.TRAIN, Split.VALID}]
 
 
 def picture_files(inventory: Inventory, splits: Sequence[str]) -> list[str]:
@@ -167,12 +178,14 @@ def split_of(file: str, splits: Sequence[str]) -> str:
 
 def comparable(one: Foreign) -> dict[str, list[str]]:
     """Pictures by split; a holdout may show pictures of the test again, byte for byte."""
-    tested = {seen.sha256 for file, seen in one.evidence.items() if split_of(file, one.splits).lower() in _TEST}
-    files: dict[str, list[str]] = {split: [] for split in one.splits}
+    named = {split: named_split(split) for split in one.splits}
+    where = {file: split_of(file, one.splits) for file in one.evidence}
+    tested = {seen.sha256 for file, seen in one.evidence.items() if named[where[file]] is Split.TEST}
+    files: dict[str, list[str]] = {named[split] or "": [] for split in one.splits}
     for file, seen in one.evidence.items():
-        split = split_of(file, one.splits)
-        if seen.sketch and not (split.lower() in _HELD_OUT and seen.sha256 in tested):
-            files[split].append(file)
+        split = named[where[file]]
+        if seen.sketch and not (split is Split.UNSEEN and seen.sha256 in tested):
+            files[split or ""].append(file)
     return files
 
 

@@ -60,13 +60,13 @@ def _common_depth(files: Sequence[str]) -> int:
 
 def _place(file: str, depth: int) -> Place:
     folders = _folders(file)
-    where = next((place for place in range(depth, len(folders)) if _split(folders[place])), None)
+    where = next((place for place in range(depth, len(folders)) if named_split(folders[place])), None)
     if where is None:
         return Place(None, folders[-1] if folders else "", "")
     # Where a split is no folder of classes, they are those above it, if any: images/train, and dog/train.
     classes = folders[:-1] if where == len(folders) - 1 else folders
     fold = next((name for name in folders[:where] if _FOLD.fullmatch(name)), "")
-    return Place(_split(folders[where]), classes[-1] if classes else "", fold)
+    return Place(named_split(folders[where]), classes[-1] if classes else "", fold)
 
 
 def _folders(file: str) -> tuple[str, ...]:
@@ -74,6 +74,7 @@ def _folders(file: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=2**12)  # most files share their folders
-def _split(folder: str) -> Split | None:
+def named_split(folder: str) -> Split | None:
+    """Say which split a folder is by its name, if it is one."""
     named = _NAMED.fullmatch(folder)
     return NAMES[named[1].lower()] if named else None

@@ -1,5 +1,6 @@
 """`negbuild verify` on datasets that negbuild did not write: what can be proven is, and what cannot is said."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -209,6 +210,47 @@ def test_one_folder_of_classes(negbuild: Negbuild, theirs: Path) -> None:
     assert done.json["checks"][0]["details"] == ["all: 12 pictures, burger is 0 (6), hotdog is 1 (6)"]
     assert done.json["certificate"] is None
     assert done.json["notes"] == []
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "splits"),
+    [
+        ("train2017", "val2017", 2),
+        ("trainval", "evaluation", 2),
+        ("Training_Set", "test-dev", 2),
+        ("train", "trains", 1),
+    ],
+)
+def test_splits_are_named_as_dedup_knows_them(theirs: Path, train: str, test: str, splits: int) -> None:
+    (theirs / "train").rename(theirs / train)
+    (theirs / "test").rename(theirs / test)
+    shutil.rmtree(theirs / "val")
+    (theirs / test / "hotdog" / "2.jpg").write_bytes((theirs / train / "hotdog" / "0.jpg").read_bytes())
+    result = verify(theirs)
+    assert len(result.checks[0].details) == splits
+    assert len(broken(result).get(TWINS, [])) == splits - 1
+
+
+def test_what_only_begins_like_one_split_is_a_class(theirs: Path) -> None:
+    (theirs / "train" / "burger").rename(theirs / "train" / "test tube")
+    result = verify(theirs / "train")
+    assert result.checks[0].details == ["all: 12 pictures, hotdog is 0 (6), test tube is 1 (6)"]
+    assert result.warnings == []
+
+
+def test_two_folders_of_one_split_leak_nothing_to_each_other(theirs: Path) -> None:
+    (theirs / "val").rename(theirs / "train_extra")
+    (theirs / "train_extra" / "hotdog" / "0.jpg").write_bytes((theirs / "train" / "hotdog" / "0.jpg").read_bytes())
+    assert TWINS not in broken(verify(theirs))
+
+
+def test_splits_further_down_are_pointed_at(theirs: Path) -> None:
+    result = verify(theirs.rename(theirs.parent / "images").parent)
+    assert result.certificate is None
+    where = (
+        "splits lie further down, as images/test/burger: they are read as classes; verify the folder that holds them"
+    )
+    assert where in result.warnings
 
 
 def test_what_is_broken_is_exit_5(negbuild: Negbuild, theirs: Path) -> None:

@@ -214,6 +214,8 @@ def _foreign(dataset: Path, progress: Progress) -> VerifyResult:
         checks.append(Check(_NO_TWINS, problems))
     shortcuts = find_shortcuts(foreign.samples_of(one))
     warnings, notes = _told(shortcuts)
+    if splits == [""]:
+        warnings += foreign.deeper_splits(inventory)
     if repeated := foreign.repetitions(one):
         warnings.append(
             f"{repeated:,} {'file repeats another of its' if repeated == 1 else 'files repeat another of their'} class"
