@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import product
 
 from negbuild.model import Drop, Held, Pair, Role
 from negbuild.ruling import Verdict
@@ -66,6 +67,25 @@ class Circles:
             for label, members in self._members[other].items():
                 if label != own:
                     yield from ((rival, distance) for rival in members)
+
+    def contrary(self, among: Collection[str]) -> dict[frozenset[str], int]:
+        """Pairs of twins of different labels or roles `among` some images, each with its distance in bits.
+
+        Of equals that have one label and role each is paired, and one stands for them to be paired with: they would be
+        as many as all with all. That is the one with the smallest key, so that the pairs are the same in any order.
+        """
+        members = {
+            one: {label: some for label, shas in kinds.items() if (some := [sha for sha in shas if sha in among])}
+            for one, kinds in self._members.items()
+        }
+        firsts = {one: {label: min(shas) for label, shas in kinds.items()} for one, kinds in members.items()}
+        found: dict[frozenset[str], int] = {}
+        for one, kinds in members.items():
+            for other, distance in self._twins[one].items():
+                for own, label in product(kinds, firsts[other]):
+                    if own != label:
+                        found |= {frozenset((sha, firsts[other][label])): distance for sha in kinds[own]}
+        return found
 
     def tied(self, sha: str) -> Iterator[str]:
         """Give those of another label or role that a chain of twins ties an undecided image to, its rivals included.

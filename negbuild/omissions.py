@@ -30,26 +30,22 @@ def unwanted(catalog: Catalog) -> dict[str, Omission]:
     return omitted | {one.sha256: Omission.KEPT_OUT for one in catalog.guarded()}
 
 
-def conflicts(catalog: Catalog, held: Mapping[str, Held]) -> list[Pair]:
+def conflicts(held: Mapping[str, Held], pairs: Sequence[Pair]) -> list[Pair]:
     """Twins with different labels, or of which only one is unseen: for a person to decide, and not decided yet."""
-    return [
-        pair
-        for pair in catalog.pairs()
-        if pair.twins
-        and standing(held[pair.older]) != standing(held[pair.newer])
-        and not any(_decided(held[sha]) for sha in (pair.older, pair.newer))
-    ]
+    age, found = {sha: place for place, sha in enumerate(held)}, []
+    for two, distance in Circles(held, pairs).contrary(_undecided(held)).items():
+        older, newer = sorted(two, key=age.__getitem__)
+        found.append(Pair(older, newer, distance, orientation=0, twins=True))
+    return sorted(found, key=lambda pair: (age[pair.newer], age[pair.older]))
 
 
 def chained(held: Mapping[str, Held], pairs: Sequence[Pair]) -> dict[str, str]:
     """Map what waits for a person to decide, and is in no conflict of two twins, to an end of its chain of copies."""
-    circles = Circles(held, pairs)
+    circles, undecided = Circles(held, pairs), _undecided(held)
     direct = {
         sha
-        for pair in pairs
-        if pair.twins
-        and label_of(held[pair.older]) != label_of(held[pair.newer])
-        and not any(_decided(held[sha]) for sha in (pair.older, pair.newer))
+        for pair in conflicts(held, pairs)
+        if label_of(held[pair.older]) != label_of(held[pair.newer])
         for sha in (pair.older, pair.newer)
     }
     return {
@@ -57,7 +53,7 @@ def chained(held: Mapping[str, Held], pairs: Sequence[Pair]) -> dict[str, str]:
         for sha, one in held.items()
         if sha not in direct
         for end in circles.tied(sha)
-        if not _decided(held[end]) and _yields(one, held[end])
+        if end in undecided and _yields(one, held[end])
     }
 
 
@@ -79,11 +75,11 @@ def outvoted(held: Mapping[str, Held], pairs: Sequence[Pair]) -> set[str]:
 
 def disputed(catalog: Catalog, held: Mapping[str, Held]) -> set[str]:
     """Images that were brought for more than one known category, and not decided on yet."""
-    return {sha for sha in catalog.disputed() if not _decided(held[sha])}
+    return _undecided(held) & catalog.disputed().keys()
 
 
-def _decided(held: Held) -> bool:
-    return held.verdict is not Verdict.UNDECIDED
+def _undecided(held: Mapping[str, Held]) -> set[str]:
+    return {sha for sha, one in held.items() if one.verdict is Verdict.UNDECIDED}
 
 
 def _spare(catalog: Catalog, held: Mapping[str, Held], out: Collection[str]) -> dict[str, Omission]:

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, permutations
 
 import numpy as np
 import pytest
@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from negbuild.fingerprint import ORIENTATIONS, fingerprints, grids
-from negbuild.keepers import Circles, choose_keepers, label_of
+from negbuild.keepers import Circles, choose_keepers, label_of, standing
 from negbuild.model import Candidate, Drop, Fingerprint, Held, Image, Pair, Role
+from negbuild.omissions import chained, conflicts
 from negbuild.picture import Inspection, inspect
 from negbuild.twins import (
     GROUP_RADIUS,
@@ -268,6 +269,47 @@ def test_a_chain_of_copies_ties_to_another_label_and_looks_alone_do_not() -> Non
     circles = Circles(images, pairs)
     assert {sha: list(circles.tied(sha)) for sha in "bcdefgz"} == {sha: ["a"] * (sha in "bcde") for sha in "bcdefgz"}
     assert [images[end].role for end in circles.tied("a")] == [Role.UNKNOWN]
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_conflicts_are_the_same_whichever_of_equals_came_first(seed: int) -> None:
+    draw = random.Random(seed)
+    kinds = [("hotdog", Role.KNOWN), ("burger", Role.KNOWN), ("street", Role.UNKNOWN), ("dog", Role.UNSEEN)]
+    images = [held(name, category=kind[0], role=kind[1]) for name in "abcdefghij" for kind in [draw.choice(kinds)]]
+    likeness = {one.image.sha256: draw.randrange(4) for one in images}  # equals are of one number; 0 and 1 are twins
+
+    def found() -> tuple[set[tuple[frozenset[str], int]], set[str]]:
+        draw.shuffle(images)
+        firsts: dict[int, str] = {}
+        pairs = []
+        for one in images:
+            sha = one.image.sha256
+            first = firsts.setdefault(likeness[sha], sha)
+            if first != sha:
+                pairs.append(Pair(first, sha, 0, 0, twins=True))
+            elif likeness[sha] < 2 and {0, 1} <= firsts.keys():
+                pairs.append(Pair(firsts[1 - likeness[sha]], sha, 5, 0, twins=True))
+        in_order = {one.image.sha256: one for one in images}
+        told = [(frozenset((pair.older, pair.newer)), pair.distance) for pair in conflicts(in_order, pairs)]
+        assert len(set(told)) == len(told)
+        return set(told), set(chained(in_order, pairs))
+
+    first, tied = found()
+    assert [found() for _ in range(5)] == [(first, tied)] * 5
+    by_name = {one.image.sha256: one for one in images}
+    contrary = {
+        name
+        for name, other in permutations(by_name, 2)
+        if standing(by_name[name]) != standing(by_name[other])
+        and (likeness[name] == likeness[other] or {likeness[name], likeness[other]} == {0, 1})
+    }
+    assert {name for two, _ in first for name in two} == contrary
+
+
+def test_conflicts_of_many_equals_are_as_many_as_these() -> None:
+    images = {str(n): held(str(n), category=("hotdog", "burger")[n % 2]) for n in range(2000)}
+    pairs = [Pair("0", str(n), 0, 0, twins=True) for n in range(1, 2000)]
+    assert len(conflicts(images, pairs)) == 1999
 
 
 def test_equals_under_two_labels_replace_each_other_under_each() -> None:

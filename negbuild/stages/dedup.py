@@ -200,7 +200,7 @@ def _copy(drop: Drop, held: Mapping[str, Held]) -> Copy:
 
 
 def _conflicts(catalog: Catalog, held: Mapping[str, Held], pairs: Sequence[Pair]) -> Iterator[Conflict]:
-    for pair in conflicts(catalog, held):
+    for pair in conflicts(held, pairs):
         one, other = held[pair.older], held[pair.newer]
         yield Conflict(one.category, _title(one), other.category, _title(other), pair.distance)
     for sha256, end in chained(held, pairs).items():

@@ -89,7 +89,7 @@ def _read(catalog: Catalog) -> _Seen:
         counts=catalog.counts(),
         pairs=pairs,
         drops=catalog.drops(),
-        disputes=conflicts(catalog, held),
+        disputes=conflicts(held, pairs),
         chained=chained(held, pairs),
         left_out=set(omissions(catalog, held)),
         placed=catalog.assignments(),
