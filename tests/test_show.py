@@ -129,6 +129,7 @@ def test_a_crawl_that_fell_short_says_the_next_step(skips: dict[SkipReason, int]
         (crawled(unique=3), 3, 0, ""),
         (crawled(unique=3), None, 0, ""),
         (crawled(), None, 3, "salad: holds no pictures"),
+        (replace(crawled(copies=2), skips={}), None, 0, ""),  # nothing but copies of what is held
         (
             crawled(unique=2, copies=1),
             5,
