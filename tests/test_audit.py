@@ -352,3 +352,22 @@ def test_what_leaks_does_not_hang_on_the_names_of_files(seed: int) -> None:
     assert {name for pair in told if pair.leak for name in (pair.one, pair.other)} == {*chain(*leaks)}
     assert {name for pair in told for name in (pair.one, pair.other)} == {*chain(*twins)}
     assert len({frozenset((pair.one, pair.other)) for pair in told}) == len(told)
+
+
+def test_copies_of_one_name_are_told_apart(negbuild: Negbuild, tmp_path: Path, photo: Photo) -> None:
+    small = altered(photo(1), lambda image: image.resize((120, 90)))
+    for place, data in (("a/one/img.jpg", photo(1)), ("b/one/img.jpg", small), ("b/two/1.jpg", photo(2))):
+        (tmp_path / "photos" / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "photos" / place).write_bytes(data)
+    with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
+        archive.writestr("img.jpg", altered(photo(1), lambda image: image.resize((100, 75))))
+        archive.writestr("2.jpg", altered(photo(2), lambda image: image.resize((100, 75))))
+    for path in ("photos", "more.zip"):
+        assert negbuild("add", path, "--category", "dog", "--role", "known").code == 0
+    listed = negbuild("dedup", "--list").out.splitlines()[-3:]
+    packed = f"dog/{tmp_path.name}/more.zip/img.jpg"
+    assert {tuple(line.split()[:2]) for line in listed} == {
+        ("dog/b/one/img.jpg", "dog/a/one/img.jpg"),
+        (packed, "dog/a/one/img.jpg"),
+        ("dog/2.jpg", "dog/1.jpg"),
+    }

@@ -77,6 +77,7 @@ PURE = [
         "sizing",
         "suspicion",
         "thresholds",
+        "titles",
         "twins",
         "unseen",
         "weights",

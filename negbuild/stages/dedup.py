@@ -15,6 +15,7 @@ from negbuild.planner import ties
 from negbuild.protection import keep_all_out, let_in
 from negbuild.provenance import FEWEST_ADDRESSES, placeholders
 from negbuild.tally import by_distance, by_reason
+from negbuild.titles import titles
 from negbuild.twins import PLAIN_TEXTURE, close_groups
 from negbuild.workspace import IMAGES, Workspace
 
@@ -140,7 +141,8 @@ def dedup(workspace: Workspace, against: Sequence[Path] = (), *, progress: Progr
         dropped = choose_keepers(held, pairs, barred.keys() | outvoted(held, pairs))  # what conflicts is for review
         catalog.replace_drops(dropped)
         twins = [pair for pair in pairs if pair.twins]
-        conflict_pairs = list(_conflicts(catalog, held, pairs))
+        names = titles(held)
+        conflict_pairs = list(_conflicts(catalog, held, pairs, names))
         return DedupResult(
             images=catalog.image_count(),
             twins=len(twins),
@@ -148,15 +150,15 @@ def dedup(workspace: Workspace, against: Sequence[Path] = (), *, progress: Progr
             conflicts=len(conflict_pairs),
             plain=catalog.plain_count(VERSION, PLAIN_TEXTURE),
             dropped=dropped,
-            copies=[_copy(drop, held) for drop in dropped],
+            copies=[_copy(drop, held, names) for drop in dropped],
             reasons=by_reason(twins),
             distances=by_distance(twins),
             others=dict(sorted(catalog.refused().items())),
             guards=catalog.guard_places(),
             unreadable=unreadable,
-            kept_out=_kept_out(catalog, held),
+            kept_out=_kept_out(catalog, held, names),
             placeholders=[
-                Placeholder(held[sha256].category, _title(held[sha256]), number)
+                Placeholder(held[sha256].category, names[sha256], number)
                 for sha256, number in placeholders(catalog.sightings(FEWEST_ADDRESSES)).items()
             ],
             conflict_pairs=conflict_pairs,
@@ -184,34 +186,31 @@ def _groups(tied: Sequence[tuple[str, str]]) -> int:
     return len(set(close_groups((sha256 for tie in tied for sha256 in tie), tied).values()))
 
 
-def _kept_out(catalog: Catalog, held: Mapping[str, Held]) -> list[KeptOut]:
+def _kept_out(catalog: Catalog, held: Mapping[str, Held], names: Mapping[str, str]) -> list[KeptOut]:
     guards = {guard.number: guard for guard in catalog.guards(VERSION)}
     near = {one.sha256: one for one in catalog.guarded()}
     return [
-        KeptOut(image.category, _title(image), guard.place, guard.name, near[sha256].distance, near[sha256].reason)
+        KeptOut(image.category, names[sha256], guard.place, guard.name, near[sha256].distance, near[sha256].reason)
         for sha256, image in held.items()
         if sha256 in near and (guard := guards[near[sha256].guard])
     ]
 
 
-def _copy(drop: Drop, held: Mapping[str, Held]) -> Copy:
-    copy, keeper = held[drop.sha256], held[drop.keeper]
-    return Copy(copy.category, _title(copy), keeper.category, _title(keeper), drop.distance)
+def _copy(drop: Drop, held: Mapping[str, Held], names: Mapping[str, str]) -> Copy:
+    copy, keeper = held[drop.sha256].category, held[drop.keeper].category
+    return Copy(copy, names[drop.sha256], keeper, names[drop.keeper], drop.distance)
 
 
-def _conflicts(catalog: Catalog, held: Mapping[str, Held], pairs: Sequence[Pair]) -> Iterator[Conflict]:
+def _conflicts(
+    catalog: Catalog, held: Mapping[str, Held], pairs: Sequence[Pair], names: Mapping[str, str]
+) -> Iterator[Conflict]:
     for pair in conflicts(held, pairs):
-        one, other = held[pair.older], held[pair.newer]
-        yield Conflict(one.category, _title(one), other.category, _title(other), pair.distance)
+        one, other = held[pair.older].category, held[pair.newer].category
+        yield Conflict(one, names[pair.older], other, names[pair.newer], pair.distance)
     for sha256, end in chained(held, pairs).items():
-        one, other = held[sha256], held[end]
-        yield Conflict(one.category, _title(one), other.category, _title(other), None)
+        yield Conflict(held[sha256].category, names[sha256], held[end].category, names[end], None)
     categories = catalog.disputed()
     for sha256 in sorted(disputed(catalog, held)):
-        one = held[sha256]
-        rival = next(name for name in categories[sha256] if name != one.category)
-        yield Conflict(one.category, _title(one), rival, _title(one), 0)
-
-
-def _title(held: Held) -> str:
-    return held.origin.title or held.origin.source_id
+        one = held[sha256].category
+        rival = next(name for name in categories[sha256] if name != one)
+        yield Conflict(one, names[sha256], rival, names[sha256], 0)
