@@ -108,7 +108,7 @@ class Search:
     wanted (None: all), `base_url` the address of the service, without a slash at its end. `licenses` are what
     `order.LICENSES` names; `safe` leaves out what the service marks as not for everybody. A source asks its service
     for as much of both as that understands; what comes is looked at again. `options` are those of the source's own
-    that a person set, by name.
+    that a person set, by name. Halves of characters are replaced in `text`, as in candidates.
     """
 
     text: str = ""
@@ -119,6 +119,9 @@ class Search:
     licenses: tuple[str, ...] = ()
     safe: bool = True
     options: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", _whole_characters(self.text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,11 @@ class Candidate:
         for name in self.__slots__:
             value = getattr(self, name)
             if isinstance(value, str) and not value.isascii():
-                object.__setattr__(self, name, value.encode("utf-8", "replace").decode())
+                object.__setattr__(self, name, _whole_characters(value))
+
+
+def _whole_characters(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def keep_all_out(catalog: Catalog, paths: Sequence[Path], progress: Progress = n
     try:
         return sum([keep_out(catalog, path, progress) for path in paths])
     except UsageError:
-        for place in {str(path.resolve()) for path in paths} - before.keys():
+        for place in {_place(path) for path in paths} - before.keys():
             catalog.forget_guards(place)
         raise
 
@@ -67,7 +67,7 @@ def keep_out(catalog: Catalog, path: Path, progress: Progress = no_progress) -> 
     Those that are kept out already are not decoded again, but for plain ones whose pixels are not known. Raises
     UsageError where there is no picture.
     """
-    place = str(path.resolve())
+    place = _place(path)
     pictures = unreadable = 0
     known = {guard.sha256 for guard in current_guards(catalog) if guard.place == place and not _lacks_pixels(guard)}
     with Workers() as workers:
@@ -75,7 +75,7 @@ def keep_out(catalog: Catalog, path: Path, progress: Progress = no_progress) -> 
             new = [(name, found) for name, found in batch if isinstance(found, _Kept)]
             prints = fingerprints([found.grids for _, found in new])
             guards = [
-                Guard(place, name, found.sha256, print_, pixels=found.pixels)
+                Guard(place, _as_text(name), found.sha256, print_, pixels=found.pixels)
                 for (name, found), print_ in zip(new, prints, strict=True)
             ]
             catalog.add_guards(zip(guards, [found.thumbnail for _, found in new], strict=True), fingerprint.VERSION)
@@ -95,7 +95,7 @@ def let_in(catalog: Catalog, path: Path) -> str:
     Raises UsageError where none of them is kept out.
     """
     places = catalog.guard_places()
-    place = next((one for one in (str(path.resolve()), str(path)) if one in places), None)
+    place = next((one for one in (_place(path), _as_text(str(path))) if one in places), None)
     if place is None:
         kept = f"kept out are {', '.join(places)}" if places else "nothing is kept out"
         raise UsageError(f"{path}: is not kept out ({kept}); run: negbuild dedup --list")
@@ -169,6 +169,15 @@ def check_guards(
             of_guards = [(guard, made.pop(key)) for key, guard in numbered.items() if key in made]
             catalog.keep_guard_sketches(of_guards, SKETCHES)
             catalog.keep_sketches(made, SKETCHES)
+
+
+def _place(path: Path) -> str:
+    return _as_text(str(path.resolve()))
+
+
+def _as_text(name: str) -> str:
+    """Write the bytes of a name that are no UTF-8, which the catalog cannot hold, as Python does."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _known_or_kept(known: Collection[str], call: Call, data: bytes) -> _Kept | Skip | str:

@@ -219,6 +219,19 @@ def test_what_was_kept_out_can_be_let_in_again(project: Path, negbuild: Negbuild
     assert execute(project, "SELECT (SELECT count(*) FROM guarded), (SELECT count(*) FROM guard_sketches)") == [(0, 0)]
 
 
+def test_names_that_are_no_text_are_kept_out_too(project: Path, negbuild: Negbuild, photo: Photo) -> None:
+    folder = project / "old\udcff"  # as file systems of before UTF-8 have them
+    fill(folder, {"caf\udce9.jpg": mirrored(photo(3, SIZE))})
+    done = negbuild("dedup", "--against", folder, "--list")
+    assert done.code == 0
+    assert f"kept out: 1 picture of {project}/old\\udcff: 1 picture held is a copy of one" in done.out
+    assert "old\\udcff/caf\\udce9.jpg" in done.out.splitlines()[-1]
+    assert negbuild("dedup", "--against", folder, "--json").json["guards"] == {f"{project}/old\\udcff": 1}
+    assert negbuild("dedup", "--forget-against", folder).code == 0
+    fill(folder, {"another.jpg": photo(500, SIZE)})
+    assert negbuild("add", folder, "--category", "old", "--role", "unknown", "--json").json["unique"] == 1
+
+
 @pytest.mark.usefixtures("project")
 def test_putting_copies_back_does_not_let_in_what_is_kept_out(negbuild: Negbuild) -> None:
     assert negbuild("dedup", "--against", "testset").code == 0
