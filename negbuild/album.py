@@ -153,7 +153,7 @@ def _pixels(candidate: Candidate, image: Image) -> str | None:
 @contextmanager
 def _candidates(path: Path) -> Iterator[Iterator[Candidate]]:
     with closing(Web(Manners())) as web:  # of which nothing is asked: they lie here
-        yield _FOLDER.search(Search(path=path), web)
+        yield _FOLDER.search(Search(path=path, links=True), web)  # loaders read what lies behind links, too
 
 
 def _inspected(candidate: Candidate) -> Inspection | Skip:

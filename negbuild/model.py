@@ -108,7 +108,8 @@ class Search:
     wanted (None: all), `base_url` the address of the service, without a slash at its end. `licenses` are what
     `order.LICENSES` names; `safe` leaves out what the service marks as not for everybody. A source asks its service
     for as much of both as that understands; what comes is looked at again. `options` are those of the source's own
-    that a person set, by name. Halves of characters are replaced in `text`, as in candidates.
+    that a person set, by name. Halves of characters are replaced in `text`, as in candidates. `links`: of a
+    local place, what lies behind links to folders is wanted too.
     """
 
     text: str = ""
@@ -119,6 +120,7 @@ class Search:
     licenses: tuple[str, ...] = ()
     safe: bool = True
     options: Mapping[str, str] = field(default_factory=dict)
+    links: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", _whole_characters(self.text))

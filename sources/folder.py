@@ -36,14 +36,15 @@ _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOF
 def search(search: Search, web: Web) -> Iterator[Candidate]:  # noqa: ARG001  all sources are asked alike
     """Name every picture file; its category is the folder that holds it.
 
-    Hidden files and folders are left out, and archives inside are not opened. Raises UsageError where a folder inside
+    Hidden files and folders are left out, and archives inside are not opened. Links to folders are followed where
+    `search.links` says so, but none to a folder that it lies in. Raises UsageError where a folder inside
     cannot be read: who adds a folder wants all of it.
     """
     if search.path is None:
         raise UsageError("folder: takes a path; run: negbuild add PATH --category NAME --role known")
     place = search.path.resolve()
     if place.is_dir():
-        for file in _walked(place):
+        for file in _walked(place, links=search.links):
             yield _candidate(file, "", file.name, file.parent.name)
     elif place.is_file():
         for name in _archive(place, _changed(place)).members:
@@ -87,13 +88,21 @@ def _is_shown(part: str) -> bool:
     return not part.startswith((".", "/")) and part not in _NOT_THEIRS  # ".." and "/" would lead out of an archive
 
 
-def _walked(place: Path) -> Iterator[Path]:
+def _walked(place: Path, *, links: bool) -> Iterator[Path]:
     def refuse(error: OSError) -> None:
         raise UsageError(f"{error.filename}: cannot be read ({error.strerror})") from error
 
-    for folder, inner, files in os.walk(place, onerror=refuse):
-        inner[:] = sorted(filter(_is_shown, inner))
+    for folder, inner, files in os.walk(place, onerror=refuse, followlinks=links):
+        inner[:] = sorted(name for name in inner if _is_shown(name) and not _leads_back(Path(folder, name)))
         yield from (Path(folder, name) for name in sorted(files) if _PICTURE.fullmatch(name) and _is_shown(name))
+
+
+def _leads_back(folder: Path) -> bool:
+    """Whether a folder is a link to one that it lies in itself, by its path or behind other links."""
+    if not folder.is_symlink():
+        return False
+    real = folder.resolve()
+    return any(above.resolve().is_relative_to(real) for above in folder.parents)
 
 
 class _Archive:

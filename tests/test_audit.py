@@ -371,3 +371,29 @@ def test_copies_of_one_name_are_told_apart(negbuild: Negbuild, tmp_path: Path, p
         (packed, "dog/a/one/img.jpg"),
         ("dog/2.jpg", "dog/1.jpg"),
     }
+
+
+def test_what_lies_behind_links_is_compared_as_loaders_read_it(
+    negbuild: Negbuild, tmp_path: Path, photo: Photo
+) -> None:
+    lay(tmp_path, {"disk/a/dog/1.jpg": photo(1), "disk/b/dog/2.jpg": photo(1), "data/train/cat/3.jpg": photo(3)})
+    data = tmp_path / "theirs" / "data"
+    (data / "train" / "dog").symlink_to("../../disk/a/dog")
+    (data / "test").symlink_to(tmp_path / "theirs" / "disk" / "b")
+    for name, target in (("self", "."), ("up", ".."), ("train/cat/again", "../../train"), ("gone", "nowhere")):
+        (data / name).symlink_to(target)
+    (tmp_path / "theirs" / "disk" / "b" / "back").symlink_to(data)  # within itself only behind another link
+    found = negbuild("dedup", data, "--json").json
+    assert found["splits"] == {"train": 2, "test": 1}
+    assert [(pair["one"], pair["other"], pair["leak"]) for pair in found["twins"]] == [
+        ("test/dog/2.jpg", "train/dog/1.jpg", True)
+    ]
+
+
+def test_what_lies_behind_links_is_kept_out(negbuild: Negbuild, tmp_path: Path, photo: Photo) -> None:
+    lay(tmp_path, {"photos/1.jpg": photo(1), "photos/2.jpg": photo(2), "disk/copy.jpg": photo(1)})
+    (tmp_path / "testset").mkdir()
+    (tmp_path / "testset" / "dog").symlink_to("../theirs/disk")
+    assert negbuild("add", "theirs/photos", "--category", "dog", "--role", "known").code == 0
+    (kept,) = negbuild("dedup", "--against", "testset", "--json").json["kept_out"]
+    assert (kept["title"], kept["name"]) == ("1.jpg", "dog/copy.jpg")
