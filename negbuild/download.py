@@ -32,6 +32,7 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 # Where hosts of pictures send who asks for one that was taken away: Flickr and Imgur.
 _TOMBSTONES = re.compile(r"/(photo_unavailable[^/]*|removed\.png)$")
+_NO_UTF_8 = re.compile("[\udc80-\udcff]")  # how the client gives such bytes of a header
 _REFUSALS = {401, 402, 403, 407, 451}
 _GONE = {404, 410}
 _TRIED_AGAIN = {SkipReason.THROTTLED, SkipReason.TIMEOUT, SkipReason.UNREACHABLE, SkipReason.TOO_SLOW}
@@ -236,15 +237,16 @@ class Downloads:
         status, headers = response.status, response.headers
         leads_on = status in REDIRECTS and "Location" in headers
         obeys = self._manners.obey_opt_outs and not wish.robots and (leads_on or status == HTTPStatus.OK)
-        if obeys and (asked := opt_out(headers.getall("X-Robots-Tag", []))):
+        if obeys and (asked := opt_out(map(_readable, headers.getall("X-Robots-Tag", [])))):
             return asked
         if leads_on:
-            return headers["Location"]
+            return _readable(headers["Location"])
         if is_retried(status):
             wait = asked_wait(headers.get("Retry-After"))
             host.rest(wait or 0.0)
             return throttled(f"HTTP {status}", wait)
-        validators = Validators(headers.get("ETag", "")[:1000], headers.get("Last-Modified", "")[:100])
+        version, changed = (_readable(headers.get(name, "")) for name in ("ETag", "Last-Modified"))
+        validators = Validators(version[:1000], changed[:100])
         if status == HTTPStatus.NOT_MODIFIED and wish.headers:
             return Fetched(b"", validators, unchanged=True)
         if status != HTTPStatus.OK:
@@ -284,6 +286,11 @@ class Downloads:
             return data
         finally:
             self._room.give(room)
+
+
+def _readable(header: str) -> str:
+    """Write the bytes of a header that are not UTF-8 as addresses do, since no file could hold them as they are."""
+    return _NO_UTF_8.sub(lambda byte: f"%{ord(byte[0]) - 0xDC00:02X}", header)
 
 
 def _refusal(status: int) -> Skip:

@@ -199,6 +199,26 @@ def test_robots_and_tags_are_obeyed_with_a_reason_each(
     assert listed(urls, 9, "--ignore-opt-outs").json["unique"] == 9
 
 
+def test_a_header_that_is_no_utf_8_ends_no_crawl(
+    listed: Callable[..., Any], server: Server, photo: Photo, reply: Callable[..., Any], tmp_path: Path
+) -> None:
+    latin = "caf\xe9"  # sent in Latin-1, as the test's server sends every header
+    server.routes |= {
+        "/held.jpg": reply(photo(1), headers={"ETag": f'"{latin}"', "Last-Modified": latin}),
+        "/page.jpg": reply(b"<html>", headers={"ETag": f'"{latin}"', "Last-Modified": latin}),
+        "/tag.jpg": reply(photo(2), headers={"X-Robots-Tag": f"noai {latin}"}),
+        "/gone.jpg": reply(b"", 302, {"Location": f"/photo_unavailable_{latin}.png"}),
+        "/moved.jpg": reply(b"", 302, {"Location": f"/{latin}.jpg"}),
+        "/caf%E9.jpg": reply(photo(3)),
+    }
+    urls = [f"{server.url}/{name}.jpg" for name in ("held", "page", "tag", "gone", "moved")]
+    done = listed(urls, 5)
+    assert (done.code, done.json["unique"]) == (3, 2), done.err
+    assert done.json["skips"] == {"gone": 1, "noai": 1, "not an image": 1}
+    details = rows(tmp_path, "SELECT detail FROM candidates WHERE reason IN ('gone', 'noai') ORDER BY reason")
+    assert details == [("in its place: photo_unavailable_caf%E9.png",), ("X-Robots-Tag: noai caf%E9",)]
+
+
 def test_the_same_address_is_fetched_once_however_it_is_written(
     listed: Callable[..., Any], server: Server, photo: Photo, reply: Callable[..., Any]
 ) -> None:
