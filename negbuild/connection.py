@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import socket
+import time
 from collections import deque
 
 import aiohttp
@@ -75,36 +76,57 @@ class Resolver(AbstractResolver):
 
 
 class Room:
-    """Memory for what is read, in bytes: what does not fit waits, first come, first served."""
+    """Memory for what is read, in bytes: taken as they come, and what does not fit waits, first come, first served.
 
-    def __init__(self, size: int) -> None:
-        self._free = self._size = size
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+    The last `most` bytes are for one reader at a time, who can come to an end with them whatever all others hold.
+    """
 
-    async def take(self, size: int) -> int:
-        """Take so many bytes, or all there are; return how many."""
-        size = min(size, self._size)
-        if not self._waiting and size <= self._free:
+    def __init__(self, size: int, most: int) -> None:
+        """Have so much room for all, where one reader needs `most` at most."""
+        self._free, self._most = size, most
+        self._last: object = None
+        self._waiting: deque[tuple[int, object, asyncio.Future[None]]] = deque()
+
+    async def take(self, size: int, reader: object) -> float:
+        """Take so many more bytes for a reader; return how many seconds that took."""
+        if (reader is self._last or not self._waiting) and self._fits(size, reader):
             self._free -= size
-            return size
+            return 0.0
+        began = time.monotonic()
         turn = asyncio.get_running_loop().create_future()
-        self._waiting.append((size, turn))
+        self._waiting.append((size, reader, turn))
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self.give(size)
             raise
-        return size
+        return time.monotonic() - began
 
     def give(self, size: int) -> None:
         """Give bytes back."""
         self._free += size
-        while self._waiting and (self._waiting[0][1].done() or self._waiting[0][0] <= self._free):
-            size, turn = self._waiting.popleft()
+        while self._waiting:
+            wanted, reader, turn = self._waiting[0]
             if not turn.done():
-                self._free -= size
+                if not self._fits(wanted, reader):
+                    return
+                self._free -= wanted
                 turn.set_result(None)
+            self._waiting.popleft()
+
+    def leave(self, size: int, reader: object) -> None:
+        """Give back so many bytes of a reader who takes no more."""
+        if reader is self._last:
+            self._last = None
+        self.give(size)
+
+    def _fits(self, size: int, reader: object) -> bool:
+        if self._free - size >= self._most:
+            return True
+        if self._last is None and self._free >= self._most:
+            self._last = reader
+        return reader is self._last
 
 
 def failure(error: Exception) -> Skip:

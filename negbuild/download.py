@@ -73,7 +73,7 @@ class Downloads:
         """Make ready within the event loop."""
         self._manners, self._hosts = manners, hosts
         self._robots = Robots(self._ask_robots, hosts.robots)
-        self._room = Room(max(_ROOM, manners.max_bytes))
+        self._room = Room(max(_ROOM, 2 * manners.max_bytes), max(LONGEST_ROBOTS, manners.max_bytes))
         self._ending = asyncio.Event()
         self._network = hosts.network
         allow_private = manners.allow_private or manners.use_proxy
@@ -259,13 +259,11 @@ class Downloads:
         stated = response.content_length
         if stated is not None and stated > wish.most and not wish.robots:
             return over
-        # What is packed may grow to anything; so may what does not say how long it is.
-        room = await self._room.take(wish.most if stated is None or "Content-Encoding" in response.headers else stated)
-        chunks: list[bytes] = []
         # The client knows gzip by its newer name only; the older one means the same (RFC 9110, 8.4.1.3).
         packed = response.headers.get("Content-Encoding", "").strip().lower() == "x-gzip"
         unpack = zlib.decompressobj(zlib.MAX_WBITS + 16) if packed else None
-        size, began, silence = 0, time.monotonic(), self._manners.silence
+        chunks: list[bytes] = []
+        size, taken, began, silence = 0, 0, time.monotonic(), self._manners.silence
         try:
             async for came in response.content.iter_any():
                 chunk = unpack.decompress(came, wish.most + 1 - size) if unpack else came
@@ -275,6 +273,9 @@ class Downloads:
                     if not wish.robots:
                         return over
                     break
+                # Not all of it ahead: who says much, or nothing, and sends little would hold up everybody else.
+                began += await self._room.take(len(chunk), response)
+                taken = size
                 seconds = time.monotonic() - began
                 if seconds > silence and size < seconds * self._manners.min_speed:
                     return Skip(SkipReason.TOO_SLOW, f"{size / seconds:,.0f} bytes a second")
@@ -282,10 +283,10 @@ class Downloads:
             return Skip(SkipReason.MALFORMED, str(error))
         else:
             data = b"".join(chunks)[: wish.most]
-            room -= len(data)  # what came stays taken until it is released
+            taken -= len(data)  # what came stays taken until it is released
             return data
         finally:
-            self._room.give(room)
+            self._room.leave(taken, response)
 
 
 def _readable(header: str) -> str:

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import pytest
 import trustme
 
+from negbuild import download
+from negbuild.connection import Room
 from negbuild.download import Fetched
 from negbuild.manners import Manners
 from negbuild.model import Skip, SkipReason
@@ -167,6 +169,73 @@ def silence(connection: socket.socket) -> None:
 )
 def test_an_answer_that_is_none(raw: Callable[[Any], str], answer: Any, expected: SkipReason) -> None:  # noqa: ANN401
     assert reason(raw(answer)) is expected
+
+
+def begin(head: bytes) -> Callable[[socket.socket], None]:
+    """Begin a body, and send no more of it for long."""
+
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(OK + head + b"\r\n\r\n5\r\nabcde\r\n")
+        time.sleep(5)
+
+    return talk
+
+
+@pytest.mark.parametrize("head", [b"Content-Length: 1000000", b"Transfer-Encoding: chunked", b"Connection: close"])
+def test_a_body_that_does_not_come_holds_up_no_other_host(
+    raw: Callable[[Any], str], server: Server, reply: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, head: bytes
+) -> None:
+    monkeypatch.setattr(download, "_ROOM", 1 << 20)
+    server.routes["/a.jpg"] = reply(b"x" * 1000)
+    assert asyncio.run(seconds_beside(raw(begin(head)), f"{server.url}/a.jpg")) < 1
+
+
+@pytest.mark.parametrize("length", ["1000000", "10000000000"])
+def test_a_robots_txt_that_does_not_come_holds_up_no_other_host(
+    raw: Callable[[Any], str], server: Server, reply: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, length: str
+) -> None:
+    monkeypatch.setattr(download, "_ROOM", 1 << 20)
+    server.routes["/robots.txt"] = reply(b"User-agent: *\n", headers={"Content-Length": length})
+    assert asyncio.run(seconds_beside(f"{server.url}/a.jpg", raw(OK + b"Content-Length: 1\r\n\r\nx"))) < 1
+
+
+async def seconds_beside(bad: str, good: str) -> float:
+    """Fetch something while four requests hang in the middle of an answer."""
+    async with Web(Manners(allow_private=True, max_bytes=1 << 20, silence=4)) as web:
+        hanging = [asyncio.create_task(web.fetch(f"{bad}?{number}")) for number in range(4)]
+        await asyncio.sleep(0.5)
+        began = time.monotonic()
+        assert isinstance(await web.fetch(good), Fetched)
+        taken = time.monotonic() - began
+        assert not any(task.done() for task in hanging)
+        for task in hanging:
+            task.cancel()
+        await asyncio.gather(*hanging, return_exceptions=True)
+        return taken
+
+
+def test_pictures_that_fill_the_memory_together_come_one_after_the_other() -> None:
+    async def read(room: Room, held: list[int]) -> None:
+        reader, size = object(), 0
+        for _ in range(9):
+            await room.take(10, reader)
+            size += 10
+            held[0] += 10
+            assert held[0] <= 250
+            await asyncio.sleep(0)
+        room.leave(0, reader)
+        await asyncio.sleep(0.001)  # while it is recorded
+        held[0] -= size
+        room.give(size)
+
+    async def all_of_them() -> None:
+        room, held = Room(250, 100), [0]
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(read(room, held) for _ in range(40)))
+        assert held == [0]
+        assert await room.take(150, object()) == 0  # nothing was lost on the way
+
+    asyncio.run(all_of_them())
 
 
 @pytest.mark.parametrize(
