@@ -9,7 +9,7 @@ import math
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from itertools import chain
 from urllib.parse import urljoin
@@ -18,7 +18,7 @@ import requests
 
 from negbuild.addresses import host_of
 from negbuild.deadline import begun_within, within
-from negbuild.download import ATTEMPTS, MOST_REDIRECTS, REDIRECTS
+from negbuild.download import ATTEMPTS, MOST_REDIRECTS
 from negbuild.errors import Moved, QuotaExhausted, SourceError, Unreachable
 from negbuild.hosts import Hosts, asked_wait, backoff, is_retried
 from negbuild.ledger import Ledger
@@ -99,7 +99,7 @@ class Calls:
                     error, answered = _not_given(name, url, response.status_code), True
                     may_pass = is_retried(response.status_code)
                     wait = asked_wait(response.headers.get("Retry-After"))
-            except requests.RequestException as broken:
+            except (requests.RequestException, ValueError) as broken:
                 fault = f"{url} broke off" if read else "cannot be reached"
                 error = Unreachable(f"{name}: {fault} ({_cause(broken)}); run the same command later")
                 may_pass = not read or version != ""
@@ -121,7 +121,7 @@ class Calls:
             try:
                 with self._turn(name):
                     answer, wait = self._ask(request)
-            except requests.RequestException as error:
+            except (requests.RequestException, ValueError) as error:  # chunks and addresses that are none
                 host.failed(answered=False)
                 if last or host.closed(self._manners.longest_wait):
                     raise Unreachable(
@@ -156,10 +156,11 @@ class Calls:
             settings = self._session.merge_environment_settings(prepared.url, {}, True, None, None)
             send = partial(self._session.send, prepared, timeout=_TIMEOUT, allow_redirects=False, **settings)
             with begun_within(send, self._manners.deadline) as response:
-                if response.status_code not in REDIRECTS or "Location" not in response.headers:
+                target = self._session.get_redirect_target(response)
+                if target is None:
                     yield response
                     return
-                url = urljoin(response.url, response.headers["Location"])
+                url = urljoin(response.url, target)
             if host_of(url).removeprefix("www.") != name.removeprefix("www."):
                 raise Moved(f"{name}: has moved to {host_of(url)}; set its address, if that is right", url)
             request = requests.Request("GET", url, headers=request.headers)
@@ -172,7 +173,7 @@ class Calls:
                 body += chunk
                 if len(body) > _MOST_BYTES:
                     raise SourceError(f"{name}: answers with more than {_MOST_BYTES:,} bytes")
-        return body.decode(response.encoding or "utf-8", "replace")
+        return _decoded(body, response)
 
     def _spend(self, name: str) -> None:
         """Count one call against what the service grants; wait for that if it is soon."""
@@ -209,6 +210,16 @@ class Calls:
     def _sleep(self, seconds: float) -> None:
         if self._closing.wait(seconds):
             raise SourceError("web: not asked any more, the run is ending")
+
+
+def _decoded(body: bytearray, response: requests.Response) -> str:
+    """Decode a text as its type says, if that names an encoding; else as UTF-8, which JSON always is, if it is that."""
+    if "charset" not in response.headers.get("Content-Type", "").lower():
+        with suppress(UnicodeDecodeError):
+            return body.decode()
+    with suppress(LookupError, ValueError):
+        return body.decode(response.encoding or "utf-8", "replace")
+    return body.decode("utf-8", "replace")
 
 
 def _duration(seconds: float) -> str:

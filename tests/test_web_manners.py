@@ -327,6 +327,60 @@ def test_the_answer_to_a_call_has_a_limit_also_after_unpacking(
         Web(PATIENT).get(f"{server.url}/more")
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        *[(f"application/json; charset={name}", "“café”".encode()) for name in ("utf8mb4", "binary", "base64", "idna")],
+        *[(kind, "“café”".encode()) for kind in ("application/json", "text/json", "text/html", "")],
+        ("text/html; charset=windows-1252", "“café”".encode("cp1252")),
+        ("text/html;Charset=GB2312", "“café”".encode("gb18030")),
+    ],
+)
+def test_the_answer_to_a_call_is_decoded_whatever_its_type_says(
+    server: Server, reply: Reply, kind: str, body: bytes
+) -> None:
+    server.routes["/api"] = reply(body, headers={"Content-Type": kind})
+    assert Web(PATIENT).get(f"{server.url}/api").text == "“café”"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (200, {"Transfer-Encoding": "chunked"}, b"-5\r\nabcde"),
+        (302, {"Location": "http://[::1"}, b""),
+    ],
+    ids=["chunk", "bracket"],
+)
+def test_a_call_that_is_answered_wrongly_is_a_source_error(
+    server: Server, reply: Reply, steady: float, status: int, headers: dict[str, str], body: bytes
+) -> None:
+    server.routes["/api"] = reply(body, status, {**headers, "Connection": "close"})
+    began = time.monotonic()
+    with pytest.raises(Unreachable, match=r"cannot be reached \(\w+\); run the same command later$"):
+        Web(PATIENT).get(f"{server.url}/api")
+    with pytest.raises(Unreachable, match=r"not asked now|cannot be reached"):
+        list(Web(PATIENT).lines(f"{server.url}/api"))
+    assert time.monotonic() - began >= steady
+
+
+@pytest.mark.usefixtures("steady")
+def test_an_address_whose_name_is_too_long_is_a_source_error() -> None:
+    web = Web(PATIENT)
+    for url in (f"http://{'a' * 64}.example/", "http://a..example/"):
+        with pytest.raises(Unreachable, match=r"cannot be reached \(LocationParseError\)"):
+            web.get(url)
+        with pytest.raises(Unreachable, match=r"not asked now"):
+            list(web.lines(url))
+
+
+def test_a_call_follows_a_redirect_that_is_written_in_utf_8(server: Server, reply: Reply) -> None:
+    server.routes |= {
+        "/api": reply(b"", 302, {"Location": "/café".encode().decode("latin-1")}),
+        "/caf%C3%A9": reply(b"here"),
+    }
+    assert Web(PATIENT).get(f"{server.url}/api").text == "here"
+
+
 @pytest.fixture
 def dripping() -> Iterator[Callable[[bytes, bytes], str]]:
     """Answer with some of a head, then with the rest a byte at a time, for three seconds: `dripping(head, rest)`."""
