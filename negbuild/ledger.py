@@ -52,8 +52,10 @@ class Ledger:
 
     def spend(self, service: str, allowances: Sequence[Allowance]) -> float:
         """Count one call to a service and return 0; or, where none is left, return the seconds until one is."""
-        now = time.time()
         with self._file.transaction():
+            now = time.time()
+            # A clock that was set back leaves calls in the future: they count as made now, and grow old from now on.
+            self._file.run("UPDATE calls SET at = ? WHERE service = ? AND at > ?", [(now, service, now)])
             wait = max((self._wait(service, allowance, now) for allowance in allowances), default=0.0)
             if wait == 0:
                 oldest = now - max((allowance.seconds for allowance in allowances), default=0)
@@ -63,10 +65,9 @@ class Ledger:
 
     def _wait(self, service: str, allowance: Allowance, now: float) -> float:
         """Seconds until the oldest of the last so many calls is long enough ago."""
-        # A clock that was set back leaves calls in the future: they count as made now.
         oldest = self._file.read(
             float,
-            "SELECT min(at, ?) FROM calls WHERE service = ? AND at > ? ORDER BY at DESC LIMIT 1 OFFSET ?",
-            *(now, service, now - allowance.seconds, allowance.calls - 1),
+            "SELECT at FROM calls WHERE service = ? AND at > ? ORDER BY at DESC LIMIT 1 OFFSET ?",
+            *(service, now - allowance.seconds, allowance.calls - 1),
         )
         return max(0.001, math.ceil((oldest[0] + allowance.seconds - now) * 1000) / 1000) if oldest else 0.0
