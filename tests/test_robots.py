@@ -77,3 +77,19 @@ def test_each_header_speaks_to_everybody_until_it_names_a_bot() -> None:
 )
 def test_a_delay_is_kept_up_to_thirty_seconds(delay: str, seconds: float) -> None:
     assert Rules(f"User-agent: *\nCrawl-delay: {delay}").delay == seconds
+
+
+@pytest.mark.parametrize(
+    "name", ["negbuild", "NegBuild/0.1.0", "negbuild/*", "negbuild (all versions)", "negbuild # us"]
+)
+def test_a_robots_txt_that_names_negbuild_with_more_behind_it_is_obeyed(name: str) -> None:
+    rules = Rules(f"User-agent: *\nDisallow: /b\n\nuser-agent:{name}\r\nDisallow: /a\r\n")
+    assert rules.refusal("http://a.example/a")
+    assert rules.refusal("http://a.example/b") is None
+
+
+@pytest.mark.parametrize("name", ["negbuilder", "negbuild-news", "otherbot negbuild"])
+def test_a_robots_txt_that_names_others_is_not_for_negbuild(name: str) -> None:
+    rules = Rules(f"User-agent: {name}\nDisallow: /a\n\nUser-agent: *\nDisallow: /b\n")
+    assert rules.refusal("http://a.example/a") is None
+    assert rules.refusal("http://a.example/b")
