@@ -144,7 +144,8 @@ class Calls:
         with self._answered(request) as response:
             text = self._text(host_of(request.url), response)
             # MediaWiki asks for a wait with status 200, too, where its databases lag behind (Manual:Maxlag parameter).
-            wait = asked_wait(response.headers.get("Retry-After"), text)
+            said = text if is_retried(response.status_code) else ""  # results hold words of anybody
+            wait = asked_wait(response.headers.get("Retry-After"), said)
             return Answer(response.status_code, text, response.url), wait
 
     @contextmanager

@@ -373,6 +373,13 @@ def test_an_address_whose_name_is_too_long_is_a_source_error() -> None:
             list(web.lines(url))
 
 
+def test_words_among_the_results_ask_for_no_wait(server: Server, reply: Reply) -> None:
+    server.routes["/api"] = reply(b'{"title": "Expected available in 99999 seconds."}')
+    web = Web(PATIENT)
+    assert [web.get(f"{server.url}/api").status for _ in range(2)] == [200, 200]
+    assert server.asked["/api"] == 2
+
+
 def test_a_call_follows_a_redirect_that_is_written_in_utf_8(server: Server, reply: Reply) -> None:
     server.routes |= {
         "/api": reply(b"", 302, {"Location": "/café".encode().decode("latin-1")}),
