@@ -17,7 +17,7 @@ from urllib.parse import urljoin
 import requests
 
 from negbuild.addresses import host_of
-from negbuild.deadline import begun_within, within
+from negbuild.deadline import Adapter, begun_within, within
 from negbuild.download import ATTEMPTS, MOST_REDIRECTS
 from negbuild.errors import Moved, QuotaExhausted, SourceError, Unreachable
 from negbuild.hosts import Hosts, asked_wait, backoff, is_retried
@@ -43,6 +43,8 @@ class Calls:
         self._ledger: Ledger | None = None
         self._session = requests.Session()
         self._session.trust_env = manners.use_proxy
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, Adapter())
         self._session.headers["User-Agent"] = manners.user_agent
         self.wind_down: Callable[[], None] = self._closing.set
 

@@ -1,39 +1,92 @@
 """Deadlines for the head and for the body of an answer, which hold also against one that comes a byte at a time."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+
+class _Call:
+    """One request under way: what comes of it, and the connection that it goes over."""
+
+    def __init__(self) -> None:
+        self.answer: Future[requests.Response] = Future()
+        self.connection: HTTPConnection | None = None
+
+    def send(self, send: Callable[[], requests.Response]) -> None:
+        """Send the request; to be run in a thread of its own."""
+        _own.call = self
+        try:
+            response = send()
+        except BaseException as error:  # noqa: BLE001  raised again where it is waited for
+            if self.answer.set_running_or_notify_cancel():
+                self.answer.set_exception(error)
+            return
+        if self.answer.set_running_or_notify_cancel():
+            self.answer.set_result(response)
+        else:
+            response.close()
+
+    def end(self) -> None:
+        """End the connection: the host is not to have one more than it allows."""
+        socket_ = self.connection and self.connection.sock
+        if socket_:
+            with suppress(OSError, ValueError):  # it has just ended of itself
+                socket_.shutdown(socket.SHUT_RDWR)
+
+
+_own = threading.local()
+
+
+class _Known(HTTPConnection):
+    def request(self, *args: Any, **named: Any) -> None:  # noqa: ANN401  as they are
+        if call := getattr(_own, "call", None):
+            call.connection = self
+        super().request(*args, **named)
+
+
+class _KnownSafe(_Known, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Known
+
+
+class _SafePool(HTTPSConnectionPool):
+    ConnectionCls = _KnownSafe
+
+
+class Adapter(HTTPAdapter):
+    """Makes connections that `begun_within` can end, where no proxy makes them."""
+
+    def init_poolmanager(self, *args: Any, **named: Any) -> None:  # noqa: ANN401  as they are
+        """Make the pools of connections."""
+        super().init_poolmanager(*args, **named)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SafePool}
 
 
 def begun_within(send: Callable[[], requests.Response], seconds: float) -> requests.Response:
     """Send a request, and give the answer once its head is there; raises Timeout where that takes longer.
 
     Sockets know a limit for each byte only, and the lookup of a name none at all: it is a thread that is waited for,
-    and left to itself where it takes too long.
+    and left to itself where it takes too long, without its connection.
     """
-    answer: Future[requests.Response] = Future()
-    threading.Thread(target=_send, args=(send, answer), name="call", daemon=True).start()
+    call = _Call()
+    threading.Thread(target=call.send, args=(send,), name="call", daemon=True).start()
     with suppress(TimeoutError):
-        return answer.result(seconds)
-    if answer.cancel():
+        return call.answer.result(seconds)
+    if call.answer.cancel():
+        call.end()
         raise requests.Timeout
-    return answer.result()
-
-
-def _send(send: Callable[[], requests.Response], answer: "Future[requests.Response]") -> None:
-    try:
-        response = send()
-    except BaseException as error:  # noqa: BLE001  raised again where it is waited for
-        if answer.set_running_or_notify_cancel():
-            answer.set_exception(error)
-        return
-    if answer.set_running_or_notify_cancel():
-        answer.set_result(response)
-    else:
-        response.close()
+    return call.answer.result()
 
 
 @contextmanager

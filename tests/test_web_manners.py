@@ -3,15 +3,18 @@
 import asyncio
 import gzip
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+import trustme
 
 from negbuild import calls, download
 from negbuild.download import Fetched
@@ -439,6 +442,36 @@ def test_an_answer_that_drips_meets_the_deadline(
     with pytest.raises(Unreachable):
         Web(Manners(deadline=0.5)).get(dripping(head, rest))
     assert 0.5 <= time.monotonic() - began < 2.5
+
+
+@pytest.mark.parametrize("safe", [False, True], ids=["http", "https"])
+def test_a_call_that_is_given_up_leaves_no_connection_to_the_host(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, safe: bool
+) -> None:
+    monkeypatch.setattr(calls, "ATTEMPTS", 1)
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def talk() -> bytes:
+            accepted, _ = listener.accept()
+            with context.wrap_socket(accepted, server_side=True) if safe else accepted as connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+                connection.settimeout(2)  # until it is closed
+                with suppress(ConnectionError, ssl.SSLError):
+                    return connection.recv(1)
+            return b""
+
+        url = f"http{'s' * safe}://localhost:{listener.getsockname()[1]}/api"
+        with ThreadPoolExecutor(1) as pool:
+            talked = pool.submit(talk)
+            with pytest.raises(Unreachable, match="Timeout"):
+                Web(Manners(deadline=0.5, use_proxy=True)).get(url)  # with what the environment says of certificates
+            assert talked.result() == b""
 
 
 def test_a_call_that_is_made_in_time_is_not_ended_later(server: Server, reply: Reply) -> None:
