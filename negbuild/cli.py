@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # What Pillow says of odd metadata is no news to a person; what it cannot read becomes a skip with its reason.
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
     logging.getLogger("PIL").addHandler(logging.NullHandler())
+    # What urllib3 says of odd headers and certificates names whole addresses, with the keys in them.
+    logging.getLogger("urllib3").setLevel(logging.CRITICAL)
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
     # An eighth of the time of a short command went into looking for circles among what was just imported.
     gc.set_threshold(_SELDOM)

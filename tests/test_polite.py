@@ -219,6 +219,18 @@ def test_a_header_that_is_no_utf_8_ends_no_crawl(
     assert details == [("in its place: photo_unavailable_caf%E9.png",), ("X-Robots-Tag: noai caf%E9",)]
 
 
+def test_no_library_tells_the_address_of_a_call(
+    negbuild: Negbuild, server: Server, photo: Photo, reply: Callable[..., Any]
+) -> None:
+    found = {"page_count": 1, "results": [{"id": "a", "url": f"{server.url}/a.jpg"}]}
+    server.routes["/v1/images/"] = reply(json.dumps(found).encode(), headers={"An odd name": "x"})
+    server.routes["/a.jpg"] = reply(photo(1))
+    done = negbuild("crawl", "-s", "openverse", "--url", server.url, "-q", "word", "-n", 1, "--allow-private")
+    assert done.code == 0, done.err
+    assert "word" not in done.err
+    assert "urllib3" not in done.err
+
+
 def test_the_same_address_is_fetched_once_however_it_is_written(
     listed: Callable[..., Any], server: Server, photo: Photo, reply: Callable[..., Any]
 ) -> None:
