@@ -101,8 +101,18 @@ def host_of(url: str) -> str:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return ""
-    host = f"[{host}]" if ":" in host else host.rstrip(".")
+    host = f"[{host}]" if ":" in host else host.rstrip(".") if host.isascii() else _in_ascii(host)
     return host if port is None or port == _PORTS.get(parts.scheme) else f"{host}:{port}"
+
+
+def _in_ascii(host: str) -> str:
+    """Write a name of other letters as it is asked for (RFC 5890): both spellings are one host."""
+    from yarl import URL
+
+    try:
+        return (URL.build(scheme="http", host=host).raw_host or host).rstrip(".")
+    except ValueError:
+        return host
 
 
 def origin_of(url: str) -> str:

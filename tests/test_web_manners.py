@@ -383,6 +383,20 @@ def test_words_among_the_results_ask_for_no_wait(server: Server, reply: Reply) -
     assert server.asked["/api"] == 2
 
 
+def test_a_service_with_a_name_of_other_letters_is_the_same_host_behind_a_redirect(
+    server: Server, reply: Reply, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = server.url.rpartition(":")[2]
+    found = socket.getaddrinfo
+
+    def local(host: str, *rest: Any, **named: Any) -> Any:  # noqa: ANN401  as the library's own
+        return found("127.0.0.1" if host == "xn--bcher-kva.example" else host, *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", local)
+    server.routes |= {"/api": reply(b"", 302, {"Location": "/api/"}), "/api/": reply(b"here")}
+    assert Web(PATIENT).get(f"http://b\u00fccher.example:{port}/api").text == "here"
+
+
 def test_a_call_follows_a_redirect_that_is_written_in_utf_8(server: Server, reply: Reply) -> None:
     server.routes |= {
         "/api": reply(b"", 302, {"Location": "/café".encode().decode("latin-1")}),
