@@ -22,6 +22,7 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 # an address, is none.
 _PASSWORD = re.compile(r"(?<=//)\s*[^\s/?#@:\[]*:(?!//|\d{0,5}(?:[/?#\s]|$))[^\s@]*(?:@[^\s/?#@]*)*@")
 _BEFORE_ADDRESS = re.compile(r"(?:\burl=)?[^\s=,]{0,20}://")
+_LONGEST_LABEL = 63  # between two dots of a name (RFC 1035, 2.3.4)
 _LONGEST = 8000  # what RFC 9110, 4.1 asks everybody to support; longer ones are refused by servers
 
 
@@ -35,13 +36,21 @@ def refusal(url: str, *, allow_private: bool = False) -> Skip | None:
         return Skip(SkipReason.BAD_URL, str(error)[:200])
     if parts.scheme not in _PORTS or not host:
         return Skip(SkipReason.BAD_URL, parts.scheme and f"{parts.scheme}: without a host" if host is None else "")
-    if len(url) > _LONGEST or any(character < " " for character in url):
-        return Skip(SkipReason.BAD_URL, "over 8,000 characters" if len(url) > _LONGEST else "control characters")
+    if fault := _fault(url, host):
+        return Skip(SkipReason.BAD_URL, fault)
     if parts.username is not None or parts.password is not None:
         return Skip(SkipReason.CREDENTIALS, host)
     if not allow_private and not is_public(host, unless_name=True):
         return Skip(SkipReason.PRIVATE_ADDRESS, host)
     return None
+
+
+def _fault(url: str, host: str) -> str:
+    if len(url) > _LONGEST:
+        return "over 8,000 characters"
+    if any(character < " " for character in url):
+        return "control characters"
+    return "" if _is_name(host) else "no name of a host"
 
 
 def is_public(host: str, *, unless_name: bool = False) -> bool:
@@ -103,6 +112,13 @@ def host_of(url: str) -> str:
         return ""
     host = f"[{host}]" if ":" in host else host.rstrip(".") if host.isascii() else _in_ascii(host)
     return host if port is None or port == _PORTS.get(parts.scheme) else f"{host}:{port}"
+
+
+def _is_name(host: str) -> bool:
+    """Whether a host may be one: what can never be asked for would count as a host whose robots.txt does not come."""
+    name = host if host.isascii() else _in_ascii(host)
+    labels = name.removesuffix(".").split(".")
+    return name.isascii() and "\\" not in name and all(0 < len(label) <= _LONGEST_LABEL for label in labels)
 
 
 def _in_ascii(host: str) -> str:
