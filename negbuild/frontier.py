@@ -143,7 +143,8 @@ class Frontier:
     def dry(self, most: int) -> list[tuple[str, int]]:
         """Take some hosts of which more is to be read from the disk, each with the row to read on after."""
         taken = [self._dry.pop() for _ in range(min(most, len(self._dry)))]
-        return [(host, self._queues[host].cursor) for host in taken if host in self._queues]
+        queues = [(host, self._queues[host]) for host in taken if host in self._queues]
+        return [(host, queue.cursor) for host, queue in queues if not queue.waiting]
 
     def read(self, host: str, rows: dict[int, Candidate], *, last: bool) -> list[Candidate]:
         """Note what was read from the disk, `last` if that was all; return those that are not in memory already."""
@@ -155,7 +156,7 @@ class Frontier:
         left = 0 if last else max(1, queue.on_disk - len(fresh))
         self.on_disk += left - queue.on_disk
         queue.on_disk = left
-        if left and not fresh:
+        if left:  # there may be nothing to wait for among these
             self._dry.add(host)
         return fresh
 

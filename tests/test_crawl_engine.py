@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from negbuild.catalog import PENDING_PAGE
 from negbuild.crawler import Crawler
 from negbuild.errors import SourceError
 from negbuild.frontier import LONGEST
@@ -315,6 +316,17 @@ def test_after_a_kill_a_list_is_finished_and_nothing_recorded_fetched_again(site
     assert {site.asked()[f"/{name}"] for name in recorded} == {1}
     assert site.names("pending") == set()
     site.check_counts()
+
+
+def test_after_a_kill_a_run_ends_though_most_of_what_was_named_is_no_longer_wanted(site: Site) -> None:
+    wanted = site.put(*numbered(6), delay=1)
+    site.write_list(*wanted, *(f"{site.server.url}/draft/{number}.jpg" for number in range(2 * PENDING_PAGE)))
+    running = site.start(*LIST, "-n", 3 * PENDING_PAGE)
+    until(lambda: len(site.asked()) > 0 and site.rows("SELECT count(*) FROM pending")[0][0] > 2 * PENDING_PAGE)
+    running.kill()
+    running.communicate()
+    done = site.negbuild(*LIST, "-n", 7, "--exclude", "draft", timeout=30)
+    assert (done.code, done.json["unique"], done.json["pending"]) == (3, 6, 0)
 
 
 def test_an_interrupt_finishes_what_is_in_flight(site: Site) -> None:

@@ -43,6 +43,20 @@ def test_what_is_the_same_waits_for_what_becomes_of_the_first() -> None:
     assert not frontier.left
 
 
+def test_what_was_read_may_all_be_known_and_the_rest_is_read_on() -> None:
+    frontier = Frontier(four_at_once, Counter(a=300), spill=True)
+    assert frontier.dry(1) == [("a", 0)]
+    page = {number: entry(number, "a").candidate for number in range(1, 1 + PAGE)}
+    assert frontier.read("a", page, last=False) == list(page.values())
+    frontier.add([], spill=False)
+    assert frontier.dry(1) == [("a", PAGE)]
+    frontier.read("a", {101: entry(101, "a").candidate}, last=False)
+    frontier.add([entry(101, "a")], spill=False)
+    assert frontier.dry(1) == []  # not before that one is under way
+    assert frontier.next() == entry(101, "a")
+    assert frontier.dry(1) == [("a", 101)]
+
+
 @given(st.integers(0, 10**6))
 def test_none_is_lost_or_doubled_on_the_way_over_the_disk(seed: int) -> None:
     chance = random.Random(seed)
