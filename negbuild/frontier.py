@@ -149,7 +149,8 @@ class Frontier:
     def read(self, host: str, rows: dict[int, Candidate], *, last: bool) -> list[Candidate]:
         """Note what was read from the disk, `last` if that was all; return those that are not in memory already."""
         queue = self._queues.setdefault(host, _Queue())
-        queue.cursor = max(rows, default=queue.cursor)
+        # Rows that come later may have the numbers of rows that went.
+        queue.cursor = 0 if last else max(rows, default=queue.cursor)
         fresh = [
             candidate for candidate in rows.values() if (candidate.source_id, candidate.category) not in self._held
         ]

@@ -57,6 +57,22 @@ def test_what_was_read_may_all_be_known_and_the_rest_is_read_on() -> None:
     assert frontier.dry(1) == [("a", 101)]
 
 
+def test_rows_that_take_the_numbers_of_rows_that_went_are_read() -> None:
+    frontier = Frontier(four_at_once, Counter(a=2), spill=True)
+    frontier.dry(1)
+    frontier.read("a", {number: entry(number, "a").candidate for number in (1, 200)}, last=True)
+    frontier.add([entry(1, "a")], spill=False)  # 200 is known
+    frontier.add([entry(number, "a") for number in range(2, 3 + LONGEST)])
+    assert frontier.on_disk == 2
+    while one := frontier.next():
+        frontier.landed(one)
+        frontier.settled(one)
+    ((host, after),) = frontier.dry(1)
+    assert (host, after < LONGEST) == ("a", True)
+    rows = {number: entry(number, "a").candidate for number in (1 + LONGEST, 2 + LONGEST)}
+    assert frontier.read("a", rows, last=True) == list(rows.values())
+
+
 @given(st.integers(0, 10**6))
 def test_none_is_lost_or_doubled_on_the_way_over_the_disk(seed: int) -> None:
     chance = random.Random(seed)
