@@ -137,10 +137,12 @@ class Catalog(Likeness, Guards, Placement, Children, Verdicts):
             self._write_pairs(pairs)
             self._write_guarded(guarded)
 
-    def expect(self, batch: Iterable[Candidate], query: str) -> None:
-        """Write candidates that were named and will be tried."""
+    def expect(self, batch: Sequence[Candidate], query: str) -> None:
+        """Write candidates that were named and will be tried; those that another query left are this one's now."""
         rows = ((*_origin(candidate), query, host_of(candidate.url)) for candidate in batch)
         with self._file.transaction():
+            others = ((one.source, one.source_id, one.category, query) for one in batch)
+            self._file.run(f"{_DONE} AND query <> ?", others)
             self._file.run(f"INSERT OR IGNORE INTO pending {_values(*_ORIGIN, 'query', 'host')}", rows)
 
     def pending_hosts(self, source: str, query: str, category: str | None) -> Counter[str]:

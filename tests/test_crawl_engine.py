@@ -329,6 +329,21 @@ def test_after_a_kill_a_run_ends_though_most_of_what_was_named_is_no_longer_want
     assert (done.code, done.json["unique"], done.json["pending"]) == (3, 6, 0)
 
 
+def test_what_one_list_left_is_tried_for_another_that_names_it(site: Site) -> None:
+    urls = site.put(*numbered(3 * LONGEST), delay=0.02)
+    site.write_list(*urls)
+    running = site.start(*LIST, "-n", len(urls))
+    until(lambda: len(site.asked()) > 0 and len(site.names("pending")) > 2 * LONGEST)
+    running.kill()
+    running.communicate()
+    held = len(site.names("candidates"))
+    (site.root / "list.txt").rename(site.root / "other.txt")
+    other = [part.replace("list.txt", "other.txt") for part in LIST]
+    done = site.run(*other, "-n", len(urls) - held)
+    assert (done.code, done.json["unique"], done.json["pending"]) == (0, len(urls) - held, 0)
+    assert site.names("pending") == set()
+
+
 def test_an_interrupt_finishes_what_is_in_flight(site: Site) -> None:
     site.write_list(*site.put(*numbered(40), delay=0.5))
     running = site.start(*LIST, "-n", 40)
