@@ -97,9 +97,9 @@ class Crawler:
         local = self._source.read is not None
         async with self._checkers, self._web:
             left: Counter[str] = Counter()
-            if not local and candidates is None:
+            if spill := not local and candidates is None:  # what stands in for the source's own is in memory anyway
                 left = await loop.run_in_executor(self._recorder, self._catalog.pending_hosts, *self.key)
-            self._frontier = Frontier((lambda *_: 0.0) if local else self._web.wait, left, spill=not local)
+            self._frontier = Frontier((lambda *_: 0.0) if local else self._web.wait, left, spill=spill)
             named = self._errand.candidates(self._web) if candidates is None else candidates
             service = self._source.name if candidates is None and self._errand.base_url else ""
             self._naming = Naming(named, lambda: loop.call_soon_threadsafe(self._wake.set), service)

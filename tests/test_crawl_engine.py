@@ -246,6 +246,27 @@ def test_a_retry_takes_up_what_failed_for_now_and_nothing_else(site: Site, elsew
     site.check_counts()
 
 
+def test_a_retry_of_many_leaves_alone_what_was_never_tried_on_their_host(site: Site) -> None:
+    failed, left = site.put(*numbered(2 * LONGEST)), site.put(*numbered(LONGEST, first=1000))
+    good = dict(site.server.routes)
+    site.server.routes |= dict.fromkeys(numbered(2 * LONGEST), site.reply(b"", 429, {"Retry-After": "600"}))
+    site.write_list(*failed)
+    assert site.run(*LIST, "-n", len(failed)).json["skips"] == {"throttled": len(failed)}
+    site.server.routes |= good | dict.fromkeys(numbered(LONGEST, first=1000), site.reply(site.photo(1), delay=30))
+    site.write_list(*left)
+    running = site.start(*LIST, "-n", len(left))
+    until(lambda: len(site.names("pending")) == len(left) and site.server.asked["/1000.jpg"] > 0)
+    running.kill()
+    running.communicate()
+    asked = site.asked()
+
+    site.rows("UPDATE candidates SET retry_at = 0")
+    again = site.run(*RETRY)
+    assert (again.code, again.json["tried"], again.json["new"]) == (0, len(failed), len(failed))
+    assert len(site.names("pending")) == len(left)
+    assert all(site.asked().get(path) == asked.get(path) for path in numbered(LONGEST, first=1000))
+
+
 def test_a_name_that_does_not_exist_is_failed_for_now(site: Site) -> None:
     site.write_list("http://no-such-name.invalid/1.jpg", *site.put("/1.jpg"))
     done = site.run(*LIST, "-n", 2)
