@@ -56,8 +56,8 @@ def leave(code: int) -> NoReturn:
     The system takes back at once what the interpreter would take apart piece by piece, in some 0.05 s.
     """
     with suppress(OSError):  # it cannot be got out: the usual end says so
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in filter(None, (sys.stdout, sys.stderr)):  # one that was closed from the start is None
+            stream.flush()
         os._exit(code)
     sys.exit(code)
 
@@ -65,7 +65,7 @@ def leave(code: int) -> NoReturn:
 @contextmanager
 def progress_bar(label: str) -> Iterator[Progress]:
     """Show a bar on a terminal, and nothing in a pipe."""
-    if not sys.stderr.isatty():
+    if not sys.stderr or not sys.stderr.isatty():
         yield no_progress
         return
     from rich.console import Console

@@ -262,3 +262,13 @@ def test_what_cannot_be_said_is_a_failure() -> None:
         )
     assert done.returncode != 0
     assert "No space left" in done.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_command_ends_well_where_nobody_listens(tmp_path: Path, closed: str) -> None:
+    command = f"exec {sys.executable} -m negbuild add no-such-folder --category c --role known {closed}"
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
