@@ -29,8 +29,9 @@ def show(result: Any, lines: Sequence[str], *, as_json: bool, then: str = "") ->
 
 
 def write(*lines: str) -> None:
-    """Print lines of a result."""
-    click.echo("\n".join(map(_plain, lines)))
+    """Print lines of a result; none are not even an empty one."""
+    if lines:
+        click.echo("\n".join(map(_plain, lines)))
 
 
 def suggest(command: str) -> None:

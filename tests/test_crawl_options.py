@@ -103,6 +103,7 @@ def test_looking_first_names_an_address_once_however_often_it_is_listed(
     (tmp_path / "list.txt").write_text("\n".join([one, f"{one}#x", one, f"{one}?utm_source=x", two]))
     assert negbuild(*LIST, "-n", 4, "--urls-only").out.splitlines() == [one, two]
     assert negbuild(*LIST, "-n", 4, "--dry-run").out.startswith('urls "list": would try 2 candidates, 0 were tried')
+    assert negbuild(*LIST, "-n", 4, "--urls-only", "--exclude", "127.0.0.1").out == ""
 
 
 # Secrets
