@@ -39,6 +39,7 @@ _CHUNK = 2**16
 _LONGEST_LINE = 2**20  # of longer ones each piece counts as a line
 _LONGEST_URL = 8001  # no address of more than 8,000 characters is ever asked for
 _LONGEST_QUOTE = 200
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # "Unicode" to Excel and to Windows PowerShell
 _MOST_LINES = 100  # in one row of CSV; where it goes on, its quotes are not closed
 
 _Row = Mapping[str, Any] | str  # by the names of its columns, or the text of one that cannot be read
@@ -149,8 +150,10 @@ def _rows(part: Path) -> Iterator[_Row]:
     with part.open("rb") as file:
         packed = file.peek(2).startswith(b"\x1f\x8b")
         plain = io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=file))) if packed else file
-        kind = _KINDS.get(_suffix(part)) or _guessed(plain.peek(_CHUNK))
-        text = io.TextIOWrapper(plain, encoding="utf-8-sig", errors="replace", newline="")
+        begin = plain.peek(_CHUNK)
+        coding = "utf-16" if begin.startswith(_UTF16) else "utf-8-sig"
+        kind = _KINDS.get(_suffix(part)) or _guessed(begin.decode(coding, "replace"))
+        text = io.TextIOWrapper(plain, encoding=coding, errors="replace", newline="")
         lines = iter(partial(text.readline, _LONGEST_LINE), "")
         if kind.startswith("json"):
             yield from _json_rows(text, by_line=kind == "jsonl")
@@ -160,9 +163,9 @@ def _rows(part: Path) -> Iterator[_Row]:
             yield from _tabled(_cells(lines) if kind == "csv" else map(_tsv_cells, filter(str.strip, lines)))
 
 
-def _guessed(begin: bytes) -> str:
-    """Kind of a list whose name does not tell it."""
-    text = begin.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace").lstrip()
+def _guessed(text: str) -> str:
+    """Kind of a list whose name does not tell it, by how it begins."""
+    text = text.lstrip()
     first = text.partition("\n")[0]
     if text.startswith(("[", "{")):
         return "json"

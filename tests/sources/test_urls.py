@@ -88,7 +88,7 @@ CAPTIONS = ["a dog", "a cat, asleep"]
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("pack", ["", "gz", "bom"])
+@pytest.mark.parametrize("pack", ["", "gz", "bom", "utf-16"])
 def test_every_form_is_read_packed_or_not(tmp_path: Path, form: str, pack: str) -> None:
     content = FORMS[form].encode()
     name = f"{form}.gz" if pack == "gz" and "." in form else form
@@ -96,6 +96,7 @@ def test_every_form_is_read_packed_or_not(tmp_path: Path, form: str, pack: str) 
         "": content,
         "gz": gzip.compress(content[:9]) + gzip.compress(content[9:]),
         "bom": b"\xef\xbb\xbf" + content,
+        "utf-16": FORMS[form].encode("utf-16"),
     }
     read = found(write(tmp_path / name, packed[pack]))
     assert [one.url for one in read] == [A, B]
