@@ -3,6 +3,7 @@
 Every transaction is all or nothing: a kill at any moment leaves the file before or after it, never between.
 """
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,6 +20,7 @@ Run = Callable[[str], object]
 """Executes one SQL statement."""
 
 _TIGHT = 2**16  # bytes free: below it SQLite fails in many ways, for one reason
+_NOT_OPEN = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 _PATIENCE = 10.0  # seconds that another process may take for its transaction
 
 
@@ -138,6 +140,11 @@ def _explained(path: Path) -> Iterator[None]:
             raise WorkspaceBusy(f"{path.parent}: another negbuild is working here; wait for it, or stop it") from error
         if code == sqlite3.SQLITE_FULL or (code is not None and shutil.disk_usage(path.parent).free < _TIGHT):
             raise StorageFull(f"{path}: no space left; make room and run the same command again") from error
+        if code in _NOT_OPEN and not os.access(path.parent, os.W_OK):
+            raise CatalogError(
+                f"{path.parent}: is read-only, and even to look, negbuild writes there; "
+                "copy it, and use --workspace COPY"
+            ) from error
         raise CatalogError(
             f"{path}: cannot be used ({error}); put back a copy of it, or start in a new folder"
         ) from error

@@ -187,6 +187,18 @@ def test_a_letter_that_went_wrong_on_the_disk_is_damage_too(negbuild: Negbuild, 
     assert done.err.endswith("; put back a copy of it, or start in a new folder\n")
 
 
+def test_a_workspace_that_may_only_be_read_is_told_and_is_no_damage(
+    negbuild: Negbuild, disk: Callable[[str], Path]
+) -> None:
+    folder = disk("size=4m")
+    assert negbuild("init", folder).code == 0
+    subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+    for command in ("status", "dedup"):
+        done = negbuild(command, "--workspace", folder)
+        told = "is read-only, and even to look, negbuild writes there; copy it, and use --workspace COPY"
+        assert (done.code, done.out, done.err) == (1, "", f"negbuild: {folder}: {told}\n"), command
+
+
 @pytest.mark.parametrize("command", ["status", "init", "dedup"])
 def test_a_catalog_that_a_kill_left_empty_is_made_whole(negbuild: Negbuild, tmp_path: Path, command: str) -> None:
     Workspace(tmp_path).make()
