@@ -7,7 +7,7 @@ from negbuild.addresses import host_of, shown
 from negbuild.errors import SourceError, UsageError
 from negbuild.manners import Manners
 from negbuild.model import Candidate
-from negbuild.names import category_name
+from negbuild.names import category_name, whole_characters
 from negbuild.order import Order
 from negbuild.source import Source, Takes, Web, find_source
 from negbuild.workspace import Workspace
@@ -79,7 +79,7 @@ def errands(names: Sequence[str], queries: Sequence[str], order: Order) -> list[
     address is given for several sources.
     """
     sources = [find_source(name) for name in dict.fromkeys(names)] or _default_sources()
-    texts = [text for text in dict.fromkeys(query.strip() for query in queries) if text]
+    texts = [text for text in dict.fromkeys(whole_characters(query.strip()) for query in queries) if text]
     if order.search.base_url and len(sources) > 1:
         raise UsageError(
             f"--url {shown(order.search.base_url)}: is for one --source; set NEGBUILD_<SOURCE>_URL for several"
@@ -103,7 +103,7 @@ def _texts(source: Source, queries: Sequence[str], order: Order, *, alone: bool)
     if source.takes is Takes.NOTHING and not alone:
         return [""]
     if source.takes in _OWN_FILES and order.search.path and not (alone and queries):
-        return [order.search.path.stem]  # the path itself stays on this machine
+        return [whole_characters(order.search.path.stem)]  # the path itself stays on this machine
     return list(queries) or [""]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from negbuild.names import whole_characters
 from negbuild.ruling import Verdict
 
 UNKNOWN_LICENSE = "unknown"
@@ -104,12 +105,11 @@ _OPT_OUTS = {
 class Search:
     """What a source is asked for.
 
-    `text` is the query of sources that take one, `path` the place of local ones, `limit` how many candidates are
-    wanted (None: all), `base_url` the address of the service, without a slash at its end. `licenses` are what
-    `order.LICENSES` names; `safe` leaves out what the service marks as not for everybody. A source asks its service
-    for as much of both as that understands; what comes is looked at again. `options` are those of the source's own
-    that a person set, by name. Halves of characters are replaced in `text`, as in candidates. `links`: of a
-    local place, what lies behind links to folders is wanted too.
+    `text` is the query of sources that take one, `path` the place of local ones, `limit` how many candidates are wanted
+    (None: all), `base_url` the address of the service, without a slash at its end. `licenses` are what `order.LICENSES`
+    names; `safe` leaves out what the service marks as not for everybody. A source asks its service for as much of both
+    as that understands; what comes is looked at again. `options` are those of the source's own that a person set, by
+    name. `links` wants of a local place what lies behind links to folders, too.
     """
 
     text: str = ""
@@ -122,17 +122,13 @@ class Search:
     options: Mapping[str, str] = field(default_factory=dict)
     links: bool = False
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "text", _whole_characters(self.text))
-
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """What a source says exists: an address with page, title, author and licence; not fetched yet.
 
     `source_id` names the picture within its source for ever; `category` is the source's own grouping, if it has one.
-    Sizes are in pixels, before any rotation. Halves of characters, which services and old file systems give and UTF-8
-    cannot hold, are replaced.
+    Sizes are in pixels, before any rotation; halves of characters are replaced (`names.whole_characters`).
     """
 
     source: str
@@ -152,11 +148,7 @@ class Candidate:
         for name in self.__slots__:
             value = getattr(self, name)
             if isinstance(value, str) and not value.isascii():
-                object.__setattr__(self, name, _whole_characters(value))
-
-
-def _whole_characters(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
+                object.__setattr__(self, name, whole_characters(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +242,6 @@ class Validators:
 
 
 NO_VALIDATORS = Validators()
-
 
 PackedSketch = tuple[bytes, float, int]
 """A sketch (see `looks.Sketch`) as plain values: its square row by row, its aspect ratio, its blocks with detail."""

@@ -30,6 +30,11 @@ def category_name(text: str) -> str:
     return name
 
 
+def whole_characters(text: str) -> str:
+    """Replace halves of characters, which services and old file systems give and UTF-8 cannot hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _safe(name: str) -> str:
     if re.search(_SPLIT_WORDS, name):
         name = name.replace("_", "")

@@ -9,6 +9,7 @@ import click
 
 from negbuild import options, show, terminal
 from negbuild.model import Role, Search
+from negbuild.names import whole_characters
 from negbuild.workers import SURELY_WORTHWHILE, WORTHWHILE
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def add(
     from negbuild.stages.crawl import crawl
 
     # The folder's name stands for the query; its path stays on this machine.
-    order = Order(Search(path.resolve().name, path=path), category, Role(role), limits)
+    order = Order(Search(whole_characters(path.resolve().name), path=path), category, Role(role), limits)
     with terminal.progress_bar(f"adding {path}") as progress:
         result = crawl(workspace, find_source("folder"), order, progress=progress)
     _show_crawl(result, order.role, str(path), None, workspace, as_json=as_json)
