@@ -66,6 +66,21 @@ def test_looking_what_would_be_tried_again_asks_nobody_and_writes_nothing(
     assert (again["tried"], again["new"], again["later"]) == (1, 1, 1)
 
 
+def test_what_came_from_a_source_that_is_gone_is_told_and_the_rest_tried_again(
+    negbuild: Negbuild, failed: list[str], server: Server, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as catalog:
+        catalog.execute("UPDATE candidates SET retry_at = 0")
+        catalog.execute("UPDATE candidates SET source = 'mine' WHERE url = ?", (failed[0],))
+        catalog.commit()
+    assert negbuild(*RETRY, "--urls-only").out == f"{failed[1]}\n"
+    done = negbuild(*RETRY, "--json")
+    assert (done.code, done.json["tried"], done.json["new"]) == (0, 1, 1)
+    assert done.err.startswith("negbuild: source mine: unknown; there are ")
+    assert done.err.endswith("; failed candidates of it are not tried again: 1\n")
+    assert server.asked["/due.jpg"] == 0
+
+
 @pytest.mark.usefixtures("failed")
 @pytest.mark.parametrize(
     ("options", "named"),

@@ -1,5 +1,6 @@
 """Take up what failed for now in any crawl of the workspace, or say what would be taken up."""
 
+import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from negbuild.catalog import Catalog
 from negbuild.crawler import Crawler
 from negbuild.errands import Errand
+from negbuild.errors import UsageError
 from negbuild.hosts import Hosts
 from negbuild.intake import Intake
 from negbuild.manners import Manners
@@ -17,6 +19,8 @@ from negbuild.picture import DEFAULT_LIMITS, Limits
 from negbuild.sifter import Fetch, Sifter
 from negbuild.source import find_source
 from negbuild.workspace import Workspace
+
+_log = logging.getLogger("negbuild")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,12 @@ def _due(catalog: Catalog, limits: Limits) -> Iterator[tuple[Errand, list[Candid
         if retry_at <= time.time():
             due[candidate.source, query, candidate.category].append(candidate)
     for (name, query, category), candidates in due.items():
-        yield Errand(find_source(name), Order(Search(query), category, roles[category], limits)), candidates
+        try:
+            source = find_source(name)
+        except UsageError as error:  # it came with a package that is gone
+            _log.warning("%s; failed candidates of it are not tried again: %d", error, len(candidates))
+            continue
+        yield Errand(source, Order(Search(query), category, roles[category], limits)), candidates
 
 
 def _later(catalog: Catalog) -> list[int]:
