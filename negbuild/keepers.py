@@ -68,6 +68,12 @@ class Circles:
                 if label != own:
                     yield from ((rival, distance) for rival in members)
 
+    def opposed(self, sha: str) -> Iterator[tuple[str, int]]:
+        """Give its rivals, but of equals with the same label, role and verdict the first alone: many say no more."""
+        own = standing(self._images[sha])
+        for other, distance in self._twins.get(self._alike[sha], {}).items():
+            yield from ((rival, distance) for (label, _), rival in self._kinds[other].items() if label != own)
+
     def contrary(self, among: Collection[str]) -> dict[frozenset[str], int]:
         """Pairs of twins of different labels or roles `among` some images, each with its distance in bits.
 
@@ -100,12 +106,17 @@ class Circles:
                     yield end
 
     @cached_property
-    def _ends(self) -> dict[str, dict[tuple[tuple[Role, str], Verdict], str]]:
-        """Ends of the chains through each of those that stand for equals, as far as one of these is undecided."""
-        kinds = {
-            one: {(label, self._images[sha].verdict): sha for label, shas in members.items() for sha in shas}
+    def _kinds(self) -> dict[str, dict[tuple[tuple[Role, str], Verdict], str]]:
+        """The first of each label, role and verdict among equals."""
+        return {
+            one: {(label, self._images[sha].verdict): sha for label, shas in members.items() for sha in reversed(shas)}
             for one, members in self._members.items()
         }
+
+    @cached_property
+    def _ends(self) -> dict[str, dict[tuple[tuple[Role, str], Verdict], str]]:
+        """Ends of the chains through each of those that stand for equals, as far as one of these is undecided."""
+        kinds = self._kinds
         links = dict.fromkeys(one for one in kinds if any(verdict is Verdict.UNDECIDED for _, verdict in kinds[one]))
         chains = close_groups(links, ((one, near) for one in links for near in self._twins[one] if near in links))
         ends: dict[str, dict[tuple[tuple[Role, str], Verdict], str]] = {}

@@ -68,7 +68,7 @@ def outvoted(held: Mapping[str, Held], pairs: Sequence[Pair]) -> set[str]:
     return {
         sha
         for sha, one in held.items()
-        if any(_yields(one, held[rival]) for rival, _ in circles.rivals(sha))
+        if any(_yields(one, held[rival]) for rival, _ in circles.opposed(sha))
         or any(_yields(one, held[end]) for end in circles.tied(sha) if not held[end].role.negative)
     }
 

@@ -141,7 +141,7 @@ class _Known:
 
 def _suspicion(sha: str, images: Mapping[str, Held], known: _Known) -> Suspicion:
     label = label_of(images[sha])
-    rivals = [Near(*rival) for rival in known.circles.rivals(sha) if label_of(images[rival[0]]) != label]
+    rivals = [Near(*rival) for rival in known.circles.opposed(sha) if label_of(images[rival[0]]) != label]
     if rivals:
         return Suspicion(Grade.CONTRARY, min(rivals, key=lambda rival: rival.distance))
     near = known.near.get(sha)
