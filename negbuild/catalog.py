@@ -64,6 +64,7 @@ _SIGHTINGS = (
     "WHERE sha256 IS NOT NULL AND {which} ORDER BY id"
 )
 _DONE = "DELETE FROM pending WHERE source = ? AND source_id = ? AND category = ?"
+_TRIED_BEFORE = "AND (source, source_id, category) IN (SELECT source, source_id, category FROM candidates)"
 _origin = attrgetter(*_ORIGIN)
 _record = attrgetter(*(field.name for field in fields(Image)))
 
@@ -151,13 +152,13 @@ class Catalog(Likeness, Guards, Placement, Children, Verdicts):
         rows = self._file.read(lambda host, number: (host, number), sql + "GROUP BY host", source, query, category)
         return Counter(dict(rows))
 
-    def pending(self, source: str, query: str, category: str | None, host: str, after: int) -> dict[int, Candidate]:
-        """Read up to PENDING_PAGE of these candidates of one host, by the number of their row, all above `after`."""
+    def pending(self, key: tuple[str, str, str | None], host: str, after: int, *, tried: bool) -> dict[int, Candidate]:
+        """Read PENDING_PAGE of them (`tried`: that failed before) of one host, by number of row, all above `after`."""
         rows = self._file.read(
             lambda number, *origin: (number, Candidate(*origin)),
             f"SELECT id, {_COLUMNS} FROM pending WHERE source = ? AND query = ? AND category = coalesce(?, category) "  # noqa: S608  names of fields
-            f"AND host = ? AND id > ? ORDER BY id LIMIT {PENDING_PAGE}",
-            *(source, query, category, host, after),
+            f"AND host = ? AND id > ? {_TRIED_BEFORE if tried else ''} ORDER BY id LIMIT {PENDING_PAGE}",
+            *(*key, host, after),
         )
         return dict(rows)
 

@@ -85,7 +85,7 @@ class Crawler:
 
     def run(self, candidates: Iterator[Candidate] | None, progress: Progress) -> None:
         """Hold pictures until there are as many as ordered, or no more; `candidates` stand in for the source's own."""
-        self._progress = progress
+        self._progress, self._again = progress, candidates is not None
         progress(self.unique, self._limit)
         with self._recorder:
             if not self._is_enough():
@@ -97,9 +97,9 @@ class Crawler:
         local = self._source.read is not None
         async with self._checkers, self._web:
             left: Counter[str] = Counter()
-            if spill := not local and candidates is None:  # what stands in for the source's own is in memory anyway
+            if not local and candidates is None:
                 left = await loop.run_in_executor(self._recorder, self._catalog.pending_hosts, *self.key)
-            self._frontier = Frontier((lambda *_: 0.0) if local else self._web.wait, left, spill=spill)
+            self._frontier = Frontier((lambda *_: 0.0) if local else self._web.wait, left, spill=not local)
             named = self._errand.candidates(self._web) if candidates is None else candidates
             service = self._source.name if candidates is None and self._errand.base_url else ""
             self._naming = Naming(named, lambda: loop.call_soon_threadsafe(self._wake.set), service)
@@ -205,7 +205,7 @@ class Crawler:
         self._checkers.expect(len(sifted.entries))
 
     def _read_pending(self, hosts: list[tuple[str, int]]) -> list[tuple[str, dict[int, Candidate]]]:
-        return [(host, self._catalog.pending(*self.key, host, after)) for host, after in hosts]
+        return [(host, self._catalog.pending(self.key, host, after, tried=self._again)) for host, after in hosts]
 
     def _take_pending(self, pages: list[tuple[str, dict[int, Candidate]]]) -> None:
         for host, rows in pages:
