@@ -93,13 +93,16 @@ def _walked(place: Path, *, links: bool) -> Iterator[Path]:
         raise UsageError(f"{error.filename}: cannot be read ({error.strerror})") from error
 
     for folder, inner, files in os.walk(place, onerror=refuse, followlinks=links):
-        inner[:] = sorted(name for name in inner if _is_shown(name) and not _leads_back(Path(folder, name)))
+        inner[:] = sorted(name for name in inner if _is_shown(name) and not (links and _leads_back(Path(folder, name))))
         yield from (Path(folder, name) for name in sorted(files) if _PICTURE.fullmatch(name) and _is_shown(name))
 
 
 def _leads_back(folder: Path) -> bool:
     """Whether a folder is a link to one that it lies in itself, by its path or behind other links."""
-    if not folder.is_symlink():
+    try:
+        if not folder.is_symlink():
+            return False
+    except OSError:  # a path too long: told once it is read
         return False
     real = folder.resolve()
     return any(above.resolve().is_relative_to(real) for above in folder.parents)

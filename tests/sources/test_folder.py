@@ -22,6 +22,7 @@ from negbuild.model import Candidate, Role, Search, SkipReason
 from negbuild.order import Order
 from negbuild.picture import Limits
 from negbuild.source import find_source
+from negbuild.stages.audit import audit
 from negbuild.stages.crawl import CrawlResult, crawl
 from negbuild.web import Web
 from negbuild.workspace import Workspace
@@ -290,6 +291,8 @@ def test_a_folder_inside_that_cannot_be_read_is_told(tmp_path: Path, photo: Phot
     os.close(deep)
     with pytest.raises(UsageError, match=r"cannot be read \(File name too long\)$"):
         add(photos, category=None)
+    with pytest.raises(UsageError, match=r"cannot be read \(File name too long\)$"):
+        audit(photos)
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path, photo: Photo) -> None:
