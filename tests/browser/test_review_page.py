@@ -592,7 +592,8 @@ def test_50000_pictures_are_there_at_once_and_scroll(
         wait(page, "[...document.querySelectorAll('.tile img')].filter(i => i.naturalWidth).length >= 21")
         seconds.append(page.evaluate("performance.now() / 1000"))
     decided(page, 0, 50_000)
-    expect(page.locator("#news")).to_have_text("The order is complete: list anew", timeout=30_000)
+    expect(page.locator("#news")).to_be_visible(timeout=30_000)
+    expect(page.locator("#news")).to_have_text("The order is complete: list anew")
     page.locator("#news").click()
     expect(page.locator("#news")).to_be_hidden()
     most, frames = page.evaluate(
