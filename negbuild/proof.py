@@ -109,7 +109,7 @@ def certify_sketches(splits: Mapping[str, Sequence[str]], sketches: Mapping[str,
         statement=(
             f"no two compared pictures in different splits are within {THRESHOLD} bits of each other"
             if not leaks
-            else f"copies lie in different splits, {len(leaks)} pairs of them"
+            else f"copies lie in different splits, {len(leaks):,} {'pair' if len(leaks) == 1 else 'pairs'} of them"
         ),
         descriptor=DESCRIPTOR,
         threshold=THRESHOLD,
