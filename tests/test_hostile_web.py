@@ -193,7 +193,7 @@ def test_a_body_that_does_not_come_holds_up_no_other_host(
 ) -> None:
     monkeypatch.setattr(download, "_ROOM", 1 << 20)
     server.routes["/a.jpg"] = reply(b"x" * 1000)
-    assert asyncio.run(seconds_beside(raw(begin(head)), f"{server.url}/a.jpg")) < 1
+    assert asyncio.run(seconds_beside(raw(begin(head)), f"{server.url}/a.jpg")) < 2
 
 
 @pytest.mark.parametrize("length", ["1000000", "10000000000"])
@@ -202,11 +202,11 @@ def test_a_robots_txt_that_does_not_come_holds_up_no_other_host(
 ) -> None:
     monkeypatch.setattr(download, "_ROOM", 1 << 20)
     server.routes["/robots.txt"] = reply(b"User-agent: *\n", headers={"Content-Length": length})
-    assert asyncio.run(seconds_beside(f"{server.url}/a.jpg", raw(OK + b"Content-Length: 1\r\n\r\nx"))) < 1
+    assert asyncio.run(seconds_beside(f"{server.url}/a.jpg", raw(OK + b"Content-Length: 1\r\n\r\nx"))) < 2
 
 
 async def seconds_beside(bad: str, good: str) -> float:
-    """Fetch something while four requests hang in the middle of an answer."""
+    """Fetch something while four requests hang in the middle of an answer, where they may be silent for four."""
     async with Web(Manners(allow_private=True, max_bytes=1 << 20, silence=4)) as web:
         hanging = [asyncio.create_task(web.fetch(f"{bad}?{number}")) for number in range(4)]
         await asyncio.sleep(0.5)
