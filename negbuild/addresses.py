@@ -1,10 +1,11 @@
-"""Addresses on the web: which may be asked, which are the same, and what of them may be shown. Pure functions."""
+"""Addresses: which may be asked, which are the same, what of them may be shown, which are files. Pure functions."""
 
 import ipaddress
+import os
 import re
 import unicodedata
 from functools import lru_cache
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote_to_bytes, urlsplit, urlunsplit
 
 from negbuild.model import Skip, SkipReason
 
@@ -129,6 +130,12 @@ def _in_ascii(host: str) -> str:
         return (URL.build(scheme="http", host=host).raw_host or host).rstrip(".")
     except ValueError:
         return host
+
+
+def local_file(url: str) -> tuple[str, str]:
+    """Read the path of a file out of its address, and, where that is an archive, the name of what lies inside."""
+    parts = urlsplit(url)
+    return os.fsdecode(unquote_to_bytes(parts.path)), os.fsdecode(unquote_to_bytes(parts.fragment))
 
 
 def origin_of(url: str) -> str:

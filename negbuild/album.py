@@ -10,8 +10,8 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar
-from urllib.parse import unquote_to_bytes, urlsplit
 
+from negbuild.addresses import local_file
 from negbuild.errors import NegbuildError, UsageError
 from negbuild.fingerprint import Grids, fingerprints, grids
 from negbuild.looks import Look, look
@@ -112,11 +112,11 @@ def read_album(path: Path, progress: Progress = no_progress, call: Call = here) 
         new = [
             found for one, found in batch if album.take(_name(one, place), one, found) if isinstance(found, _Studied)
         ]
-        for one, print_ in zip(new, fingerprints([one.grids for one in new]), strict=True):
-            album.prints.append((one.image.sha256, print_))
-            album.sketches[one.image.sha256] = one.sketch
-        plain = exact(album.prints[len(album.prints) - len(new) :])
-        album.plain |= {one.image.sha256: one.image for one in new if one.image.sha256 in plain}
+        images = {one.image.sha256: one.image for one in new}
+        prints = list(zip(images, fingerprints([one.grids for one in new]), strict=True))
+        album.prints += prints
+        album.sketches |= {one.image.sha256: one.sketch for one in new}
+        album.plain |= {sha256: images[sha256] for sha256 in exact(prints)}
         progress(sum(map(len, album.names.values())), None)
     return album
 
@@ -170,6 +170,5 @@ def _bytes(seen: Callable[[bytes], T], candidate: Candidate) -> T | Skip:
 
 
 def _name(candidate: Candidate, place: Path) -> str:
-    parts = urlsplit(candidate.url)
-    file, inside = (os.fsdecode(unquote_to_bytes(part)) for part in (parts.path, parts.fragment))
+    file, inside = local_file(candidate.url)
     return inside or Path(file).relative_to(place).as_posix()

@@ -57,6 +57,7 @@ class Crawler:
         self.key = (source.name, order.search.text, category)
         self.before = self.unique = catalog.unique_count(*self.key)
         self.tried = self.images = 0
+        self._again = False  # what failed before is tried, and nothing else
         self.refusal: SourceError | None = None
         self._limit = order.search.limit
         self._at_once = _AT_ONCE_LOCALLY if source.read else _AT_ONCE

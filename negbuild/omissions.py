@@ -43,10 +43,7 @@ def chained(held: Mapping[str, Held], pairs: Sequence[Pair]) -> dict[str, str]:
     """Map what waits for a person to decide, and is in no conflict of two twins, to an end of its chain of copies."""
     circles, undecided = Circles(held, pairs), _undecided(held)
     direct = {
-        sha
-        for pair in conflicts(held, pairs)
-        if label_of(held[pair.older]) != label_of(held[pair.newer])
-        for sha in (pair.older, pair.newer)
+        sha for two in circles.contrary(undecided) if len({label_of(held[sha]) for sha in two}) > 1 for sha in two
     }
     return {
         sha: end

@@ -112,9 +112,8 @@ def crawl_failure(result: "CrawlResult", subject: str, wanted: int | None) -> Ne
         kept = f"; {result.unique} of {wanted} pictures are held" if result.unique else ""
         return SourceError(f"{result.refusal}{kept}")
     if wanted is None:
-        return (
-            None if result.unique or result.copies or result.skips else TooFewPictures(f"{subject}: holds no pictures")
-        )
+        something = result.unique or result.copies or result.skips
+        return None if something else TooFewPictures(f"{subject}: holds no pictures")
     if enough:
         return None
     refused = dict.fromkeys(share.source for share in result.shares if share.refusal)

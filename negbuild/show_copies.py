@@ -40,9 +40,8 @@ def audit_lines(result: "AuditResult", subject: str, *, whole: bool) -> list[str
 
 
 def _plain(number: int) -> list[str]:
-    return (
-        [f"{counted(number, 'picture')} with too little in them to compare: only equal pixels count"] if number else []
-    )
+    told = f"{counted(number, 'picture')} with too little in them to compare: only equal pixels count"
+    return [told] if number else []
 
 
 def _twins(number: int, told: Mapping[str, int]) -> str:

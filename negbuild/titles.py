@@ -1,11 +1,10 @@
 """What images are called in lists: by their titles, and no two of a category alike. Pure functions."""
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
-from urllib.parse import unquote_to_bytes, urlsplit
 
+from negbuild.addresses import local_file
 from negbuild.model import Candidate, Held
 
 
@@ -41,11 +40,9 @@ def _apart(same: Mapping[str, Candidate]) -> Iterator[tuple[str, str]]:
 
 def _path(url: str) -> Sequence[str]:
     """Give the folders and the name of a file of one's own, also of one in an archive."""
-    parts = urlsplit(url)
-    if parts.scheme != "file":
+    if not url.startswith("file:"):
         return ()
-    inside = (os.fsdecode(unquote_to_bytes(part)) for part in (parts.path, parts.fragment))
-    return [part for path in inside for part in PurePosixPath(path).parts if part != "/"]
+    return [part for path in local_file(url) for part in PurePosixPath(path).parts if part != "/"]
 
 
 def _depth(paths: Iterable[Sequence[str]]) -> int:
