@@ -307,13 +307,14 @@ def test_conflicts_are_the_same_whichever_of_equals_came_first(seed: int) -> Non
     assert {name for two, _ in first for name in two} == contrary
 
 
-def test_who_is_up_against_whom_among_many_equals_is_no_matter_of_all_pairs() -> None:
+def test_who_is_up_against_whom_among_many_equals_is_no_matter_of_all_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     """5,000 placeholders, half of them in a category that is held out: 12 million pairs took half a minute."""
     kinds = [("street", Role.UNKNOWN), ("dog", Role.UNSEEN)]
     images = {str(n): held(str(n), category=kinds[n % 2][0], role=kinds[n % 2][1]) for n in range(5000)}
     pairs = [Pair("0", str(n), 0, 0, twins=True) for n in range(1, 5000)]
     circles = Circles(images, pairs)
     assert sum(len(list(circles.opposed(sha))) for sha in images) == 5000
+    monkeypatch.setattr(Circles, "rivals", lambda *_: pytest.fail("all with all"))
     assert outvoted(images, pairs) == set()
     assert {one.grade for one in suspicions(images, pairs, {}).values()} == {Grade.NONE}
 
