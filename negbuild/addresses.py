@@ -32,12 +32,12 @@ def refusal(url: str, *, allow_private: bool = False) -> Skip | None:
     """Say why an address may not be asked, as far as it can be told without resolving its name."""
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        host, port = parts.hostname, parts.port
     except ValueError as error:
         return Skip(SkipReason.BAD_URL, str(error)[:200])
     if parts.scheme not in _PORTS or not host:
         return Skip(SkipReason.BAD_URL, parts.scheme and f"{parts.scheme}: without a host" if host is None else "")
-    if fault := _fault(url, host):
+    if fault := "port 0" if port == 0 else _fault(url, host):
         return Skip(SkipReason.BAD_URL, fault)
     if parts.username is not None or parts.password is not None:
         return Skip(SkipReason.CREDENTIALS, host)

@@ -4,14 +4,12 @@ Their addresses are those that a person or an adapter set, so they are trusted, 
 on the same host.
 """
 
-import codecs
 import math
 import threading
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from itertools import chain
+from http import HTTPStatus
 from urllib.parse import urljoin
 
 import requests
@@ -22,15 +20,15 @@ from negbuild.download import ATTEMPTS, MOST_REDIRECTS
 from negbuild.errors import Moved, QuotaExhausted, SourceError, Unreachable
 from negbuild.hosts import Hosts, asked_wait, backoff, is_retried
 from negbuild.ledger import Ledger
+from negbuild.lines import lines_of
 from negbuild.manners import Manners
 from negbuild.source import Answer
 
 _MOST_BYTES = 64 * 2**20
 _TIMEOUT = (10, 20)  # seconds to connect, and between two bytes
 _CHUNK = 2**16
-_LONGEST_LINE = 2**20
+_KEEPING = {307, 308}  # redirects after which the same is sent again (RFC 9110, 15.4.8)
 _LOOK_AGAIN = 0.05  # seconds, where all connections to a host are busy
-_GZIP = b"\x1f\x8b"
 
 
 class Calls:
@@ -75,10 +73,7 @@ class Calls:
         Where the connection breaks, the rest is asked for: lists are of gigabytes, and are read as slowly as their
         pictures are fetched.
         """
-        try:
-            yield from _lines(self._stream(url), url)
-        except zlib.error as error:
-            raise SourceError(f"{host_of(url)}: {url} cannot be read ({error})") from error
+        return lines_of(self._stream(url), url)
 
     def _stream(self, url: str) -> Iterator[bytes]:
         """Bytes of a file of any length; what is missing after a break is asked for by its range (RFC 9110, 14)."""
@@ -90,9 +85,9 @@ class Calls:
                 with ExitStack() as opened:
                     with self._turn(name):  # no longer: pictures of the same host, which are fetched meanwhile, need it
                         response = opened.enter_context(self._answered(_rest_of(url, read, version)))
-                    if response.status_code == (requests.codes.partial if read else requests.codes.ok):
+                    if _goes_on(response, read):
                         version = version or _version(response)
-                        for chunk in response.iter_content(_CHUNK):
+                        for chunk in self._chunks(response):
                             self._sleep(0)
                             read, failures = read + len(chunk), 0
                             yield chunk
@@ -113,6 +108,16 @@ class Calls:
             if failures == ATTEMPTS or host.closed(self._manners.longest_wait):
                 raise error
             self._sleep(max(backoff(failures - 1), wait or 0.0))
+
+    def _chunks(self, response: requests.Response) -> Iterator[bytes]:
+        """Bytes of a body, so many at once that each time has the deadline of a whole call."""
+        came, chunk = response.iter_content(_CHUNK), b"so far"
+        while chunk:
+            chunk = b""
+            with within(response, self._manners.deadline):
+                while len(chunk) < _CHUNK and (more := next(came, b"")):
+                    chunk += more
+            yield chunk
 
     def _made(self, request: requests.Request) -> Answer:
         name = host_of(request.url)
@@ -166,7 +171,9 @@ class Calls:
                 url = urljoin(response.url, target)
             if host_of(url).removeprefix("www.") != name.removeprefix("www."):
                 raise Moved(f"{name}: has moved to {host_of(url)}; set its address, if that is right", url)
-            request = requests.Request("GET", url, headers=request.headers)
+            kept = response.status_code in _KEEPING
+            data = request.data if kept else None
+            request = requests.Request(request.method if kept else "GET", url, headers=request.headers, data=data)
         raise SourceError(f"{name}: redirects more than {MOST_REDIRECTS} times")
 
     def _text(self, name: str, response: requests.Response) -> str:
@@ -245,6 +252,12 @@ def _rest_of(url: str, read: int, version: str) -> requests.Request:
     return requests.Request("GET", url, headers={"Accept-Encoding": "identity", **rest})
 
 
+def _goes_on(response: requests.Response, read: int) -> bool:
+    """Whether an answer holds the file from byte `read` on."""
+    status, begin = (HTTPStatus.PARTIAL_CONTENT, f"bytes {read}-") if read else (HTTPStatus.OK, "")
+    return response.status_code == status and response.headers.get("Content-Range", "").startswith(begin)
+
+
 def _version(response: requests.Response) -> str:
     """Strong validator of the file (RFC 9110, 13.1.5), or nothing where its rest cannot be asked for."""
     etag = response.headers.get("ETag", "")
@@ -254,46 +267,6 @@ def _version(response: requests.Response) -> str:
 def _not_given(name: str, url: str, status: int) -> SourceError:
     if is_retried(status):
         return Unreachable(f"{name}: answered {status} for {url}; run the same command later")
-    if status == requests.codes.ok:
+    if status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
         return SourceError(f"{name}: {url} has changed while it was read; run the same command again")
     return SourceError(f"{name}: answered {status} for {url}; is the address right")
-
-
-def _lines(chunks: Iterator[bytes], url: str) -> Iterator[str]:
-    """Decode bytes that come in chunks of any size into lines."""
-    decoder, rest = codecs.getincrementaldecoder("utf-8-sig")("replace"), ""
-    for data in _unpacked(chunks):
-        *whole, rest = (rest + decoder.decode(data)).split("\n")
-        if len(rest) > _LONGEST_LINE:
-            raise SourceError(f"{host_of(url)}: {url} has a line of over {_LONGEST_LINE:,} characters; is it a text")
-        for line in whole:
-            yield line.removesuffix("\r")
-    if rest := rest + decoder.decode(b"", final=True):
-        yield rest.removesuffix("\r")
-
-
-def _unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Unpack gzip, told by its first bytes, a bounded piece at a time; its members may be many (RFC 1952, 2.2)."""
-    begin = b""
-    for chunk in chunks:
-        begin += chunk
-        if len(begin) >= len(_GZIP):
-            break
-    chunks = chain([begin], chunks)
-    if not begin.startswith(_GZIP):
-        yield from chunks
-        return
-    member = zlib.decompressobj(zlib.MAX_WBITS + 16)
-    for chunk in chunks:
-        packed, piece = chunk, b""
-        while packed or (len(piece) == _CHUNK and not member.eof):
-            if member.eof:
-                packed = packed.lstrip(b"\0")  # members may be padded
-                if not packed:
-                    break
-                member = zlib.decompressobj(zlib.MAX_WBITS + 16)
-            piece = member.decompress(packed, _CHUNK)
-            yield piece
-            packed = member.unconsumed_tail or member.unused_data
-    if not member.eof:
-        raise zlib.error("it ends too early")

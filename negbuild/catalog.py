@@ -34,6 +34,7 @@ from negbuild.model import (
 from negbuild.placement import Placement
 from negbuild.provenance import Sighting
 from negbuild.schema import MIGRATIONS
+from negbuild.services import Services
 from negbuild.verdicts import Verdicts
 
 PENDING_PAGE = 256
@@ -69,7 +70,7 @@ _origin = attrgetter(*_ORIGIN)
 _record = attrgetter(*(field.name for field in fields(Image)))
 
 
-class Catalog(Likeness, Guards, Placement, Children, Verdicts):
+class Catalog(Likeness, Guards, Placement, Children, Verdicts, Services):
     """The rows of a workspace; open it with `Workspace.reading` or `Workspace.writing`."""
 
     def __init__(self, path: Path) -> None:

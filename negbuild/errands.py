@@ -65,7 +65,7 @@ class Errand:
         return replace(
             manners,
             max_bytes=self.order.limits.max_bytes,
-            documented=frozenset({service, *self.source.documented} if service else ()),
+            documented=manners.documented.union([service, *self.source.documented] if service else []),
             allowances={service: self.source.allowances} if official and self.source.allowances else {},
         )
 

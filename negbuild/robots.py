@@ -16,7 +16,8 @@ LONGEST_ROBOTS = 500 * 1024
 """Bytes of a robots.txt that are read (RFC 9309, 2.5)."""
 
 # What stands behind the name, as a version does, is no part of it (RFC 9309, 2.2.1).
-_NAMED = re.compile(rf"^(\s*user-agent\s*:\s*{TOKEN})(?![\w-]).*", re.IGNORECASE | re.MULTILINE)
+_NAMED = re.compile(rf"^(\s*user-agent\s*:\s*){TOKEN}(?![\w-]).*", re.IGNORECASE | re.MULTILINE)
+_US = f"_{TOKEN}"  # as the parser gets it, which takes "neg" for the beginning of the name otherwise
 _MOST_ORIGINS = 4096
 _LONGEST_DELAY = 30.0  # seconds between two requests; what asks for more is a way of saying no
 # Answers that mean there is no robots.txt, so that everything is allowed (RFC 9309, 2.3.1.3).
@@ -44,14 +45,14 @@ class Rules:
 
     def __init__(self, text: str) -> None:
         """Parse the file; an empty one allows everything."""
-        self._parsed = Protego.parse(_NAMED.sub(r"\1", text)) if text.strip() else None
-        asked = self._parsed.crawl_delay(TOKEN) if self._parsed else None
+        self._parsed = Protego.parse(_NAMED.sub(rf"\1{_US}", text)) if text.strip() else None
+        asked = self._parsed.crawl_delay(_US) if self._parsed else None
         self.delay = min(float(asked or 0.0), _LONGEST_DELAY)
         """Seconds between two requests."""
 
     def refusal(self, url: str) -> Skip | None:
         """Say why an address may not be fetched, if so."""
-        if self._parsed is None or self._parsed.can_fetch(url, TOKEN):
+        if self._parsed is None or self._parsed.can_fetch(url, _US):
             return None
         return Skip(SkipReason.ROBOTS, f"disallowed by {origin_of(url)}/robots.txt")
 

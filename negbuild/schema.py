@@ -253,13 +253,36 @@ ALTER TABLE guards ADD COLUMN pixels TEXT NOT NULL DEFAULT '';
 """
 
 
+SERVICES = """\
+-- Hosts of the services that a person gave for a source, in place of its own: also when all is tried again later, they
+-- are that source. No more of the address, which may hold a password.
+CREATE TABLE services (
+    source TEXT NOT NULL,
+    host TEXT NOT NULL,
+    PRIMARY KEY (source, host)
+) STRICT;
+"""
+
+
 def execute(script: str, run: Run) -> None:
     """Run the statements of a script."""
     for statement in script.split(";\n"):
         run(statement)
 
 
-SCRIPTS = (SCHEMA, STATES, CONFIRMATION, VERDICTS, CHILDREN, GUARDS, FOLDS, SKETCHES, GUARD_SKETCHES, PIXELS)
+SCRIPTS = (
+    SCHEMA,
+    STATES,
+    CONFIRMATION,
+    VERDICTS,
+    CHILDREN,
+    GUARDS,
+    FOLDS,
+    SKETCHES,
+    GUARD_SKETCHES,
+    PIXELS,
+    SERVICES,
+)
 """In order; the number of those executed is the file's `user_version`."""
 
 MIGRATIONS: tuple[Callable[[Run], None], ...] = tuple(partial(execute, script) for script in SCRIPTS)

@@ -150,7 +150,7 @@ UNUSABLE = "cannot be used ({}); put back a copy of it, or start in a new folder
         (_cut, UNUSABLE.format("database disk image is malformed")),
         (_text, UNUSABLE.format("file is not a database")),
         (_foreign, "not a negbuild catalog; choose another folder"),
-        (_newer, "written by a newer negbuild (schema 99, this one knows 10); upgrade negbuild"),
+        (_newer, "written by a newer negbuild (schema 99, this one knows 11); upgrade negbuild"),
     ],
 )
 def test_a_catalog_that_cannot_be_used_is_told_and_left_alone(

@@ -58,6 +58,7 @@ def reason(url: str, manners: Manners = LOCAL) -> SkipReason | None:
         ("http://[::1", SkipReason.BAD_URL),
         ("http://example.org:99999/", SkipReason.BAD_URL),
         ("http://example.org:port/", SkipReason.BAD_URL),
+        ("http://example.org:0/", SkipReason.BAD_URL),
         ("http://example.org/\x01.jpg", SkipReason.BAD_URL),
         ("http://example..org/", SkipReason.BAD_URL),
         ("http://.example.org/", SkipReason.BAD_URL),

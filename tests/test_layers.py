@@ -50,6 +50,7 @@ PURE = [
         "loaders",
         "intervals",
         "keepers",
+        "lines",
         "looks",
         "metrics",
         "overlap",

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import pytest
 
 from negbuild import calls
+from negbuild import lines as text
 from negbuild.errors import SourceError, Unreachable
 from negbuild.hosts import Pace
 from negbuild.manners import Manners
@@ -77,6 +78,7 @@ def test_a_text_that_comes_byte_by_byte_is_the_same(
     server: Server, reply: Reply, monkeypatch: pytest.MonkeyPatch, body: bytes, size: int
 ) -> None:
     monkeypatch.setattr(calls, "_CHUNK", size)
+    monkeypatch.setattr(text, "_PIECE", size)
     server.routes["/list"] = reply(body)
     assert read(f"{server.url}/list") == TEXT[:997].decode("utf-8", "replace").split("\n")
 
@@ -134,7 +136,7 @@ def test_a_busy_host_is_asked_again_as_it_wishes(server: Server, reply: Reply) -
 class Breaking:
     """A server that says how long its list is, and closes after a part of it; it knows ranges, or it does not."""
 
-    def __init__(self, *, part: int, etags: list[str], ranges: bool = True) -> None:
+    def __init__(self, *, part: int, etags: list[str], ranges: bool = True, shift: int = 0) -> None:
         self.ranges: list[str | None] = []
         breaking = self
 
@@ -148,6 +150,8 @@ class Breaking:
                 fits = ranges and wanted and self.headers["If-Range"] == etag
                 begin = int(wanted.removeprefix("bytes=").removesuffix("-")) if fits else 0
                 self.send_response(206 if fits else 200)
+                if fits:
+                    self.send_header("Content-Range", f"bytes {begin + shift}-{len(TEXT) - 1}/{len(TEXT)}")
                 self.send_header("Content-Length", str(len(TEXT) - begin))
                 if etag:
                     self.send_header("ETag", etag)
@@ -191,6 +195,12 @@ def test_where_a_connection_breaks_the_rest_is_asked_for(breaking: Callable[...,
 
 def test_a_list_that_changed_meanwhile_is_not_mixed_with_the_old_one(breaking: Callable[..., Breaking]) -> None:
     service = breaking(part=200_000, etags=['"1"', '"2"'])
+    with pytest.raises(SourceError, match=r"has changed while it was read; run the same command again$"):
+        read(service.url)
+
+
+def test_another_range_than_was_asked_for_is_not_taken_for_the_rest(breaking: Callable[..., Breaking]) -> None:
+    service = breaking(part=200_000, etags=['"1"'], shift=-1)
     with pytest.raises(SourceError, match=r"has changed while it was read; run the same command again$"):
         read(service.url)
 

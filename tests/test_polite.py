@@ -180,6 +180,24 @@ def test_a_retry_asks_for_nothing_that_is_gone(
     assert server.asked["/gone.jpg"] == 1
 
 
+def test_a_retry_knows_the_service_that_was_given_for_a_source(
+    negbuild: Negbuild, server: Server, photo: Photo, reply: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Its robots.txt, which speaks to others, is not asked for its own pictures: not the first time, nor later."""
+    found = {"page_count": 1, "results": [{"id": "a", "url": f"{server.url}/a.jpg"}]}
+    server.routes["/v1/images/"] = reply(json.dumps(found).encode())
+    server.routes["/robots.txt"] = reply(b"User-agent: *\nDisallow: /")
+    server.routes["/a.jpg"] = reply(b"", 429, {"Retry-After": "600"})
+    address = server.url.replace("http://", "http://name:secret@")
+    done = negbuild("crawl", "-s", "openverse", "--url", address, "-q", "word", "-n", 1, "--allow-private", "--json")
+    assert done.json["skips"] == {"throttled": 1}, done.err
+    assert b"secret" not in (tmp_path / "catalog.sqlite").read_bytes()
+    server.routes["/a.jpg"] = reply(photo(1))
+    rows(tmp_path, "UPDATE candidates SET retry_at = 0")
+    again = negbuild("crawl", "--retry", "--allow-private", "--json")
+    assert (again.json["new"], server.asked["/robots.txt"]) == (1, 0), again.err
+
+
 def test_robots_and_tags_are_obeyed_with_a_reason_each(
     listed: Callable[..., Any], server: Server, photo: Photo, reply: Callable[..., Any]
 ) -> None:

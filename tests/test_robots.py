@@ -88,7 +88,7 @@ def test_a_robots_txt_that_names_negbuild_with_more_behind_it_is_obeyed(name: st
     assert rules.refusal("http://a.example/b") is None
 
 
-@pytest.mark.parametrize("name", ["negbuilder", "negbuild-news", "otherbot negbuild"])
+@pytest.mark.parametrize("name", ["negbuilder", "negbuild-news", "otherbot negbuild", "neg", "neg*"])
 def test_a_robots_txt_that_names_others_is_not_for_negbuild(name: str) -> None:
     rules = Rules(f"User-agent: {name}\nDisallow: /a\n\nUser-agent: *\nDisallow: /b\n")
     assert rules.refusal("http://a.example/a") is None

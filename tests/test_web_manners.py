@@ -397,6 +397,17 @@ def test_a_service_with_a_name_of_other_letters_is_the_same_host_behind_a_redire
     assert Web(PATIENT).get(f"http://b\u00fccher.example:{port}/api").text == "here"
 
 
+@pytest.mark.parametrize(("status", "kept"), [(301, False), (302, False), (303, False), (307, True), (308, True)])
+def test_a_form_is_sent_again_where_the_redirect_keeps_the_method(
+    server: Server, reply: Reply, status: int, kept: bool
+) -> None:
+    server.routes |= {
+        "/api": reply(b"", status, {"Location": "/moved"}),
+        "/moved": lambda query, _before: reply(str(query).encode()),
+    }
+    assert Web(PATIENT).post(f"{server.url}/api", {"a": "b"}).text == str({"a": "b"} if kept else {})
+
+
 def test_a_call_follows_a_redirect_that_is_written_in_utf_8(server: Server, reply: Reply) -> None:
     server.routes |= {
         "/api": reply(b"", 302, {"Location": "/café".encode().decode("latin-1")}),
@@ -448,13 +459,18 @@ def dripping() -> Iterator[Callable[[bytes, bytes], str]]:
     ],
     ids=["length", "closed", "chunk", "chunks", "gzip", "header", "headers"],
 )
+@pytest.mark.parametrize("ask", [Web.get, lambda web, url: list(web.lines(url))], ids=["call", "list"])
 def test_an_answer_that_drips_meets_the_deadline(
-    dripping: Callable[[bytes, bytes], str], monkeypatch: pytest.MonkeyPatch, head: bytes, rest: bytes
+    dripping: Callable[[bytes, bytes], str],
+    monkeypatch: pytest.MonkeyPatch,
+    ask: Callable[[Web, str], object],
+    head: bytes,
+    rest: bytes,
 ) -> None:
     monkeypatch.setattr(calls, "ATTEMPTS", 1)
     began = time.monotonic()
     with pytest.raises(Unreachable):
-        Web(Manners(deadline=0.5)).get(dripping(head, rest))
+        ask(Web(Manners(deadline=0.5)), dripping(head, rest))
     assert 0.5 <= time.monotonic() - began < 2.5
 
 

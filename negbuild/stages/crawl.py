@@ -6,6 +6,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from negbuild.addresses import host_of
 from negbuild.catalog import Catalog
 from negbuild.crawler import Crawler
 from negbuild.errands import Errand, even_shares
@@ -96,6 +97,9 @@ def crawl_all(
     with workspace.writing() as catalog:
         intake, manners = Intake(catalog, workspace.store), manners or Manners()
         hosts = Hosts(manners.pace)
+        for errand in errands:
+            if errand.base_url != errand.source.base_url:
+                catalog.add_service(errand.source.name, host_of(errand.base_url))
         parts = [
             _Part(errand, problem, catalog.unique_count(*errand.key))
             for errand, problem in zip(errands, unready, strict=True)

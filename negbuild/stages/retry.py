@@ -4,7 +4,7 @@ import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from negbuild.catalog import Catalog
 from negbuild.crawler import Crawler
@@ -52,7 +52,8 @@ def retry(
         intake = Intake(catalog, workspace.store)
         tried = new = images = 0
         for errand, candidates in _due(catalog, limits):
-            crawler = Crawler(catalog, intake, errand, manners, hosts)
+            ours = replace(manners, documented=catalog.services(errand.source.name))
+            crawler = Crawler(catalog, intake, errand, ours, hosts)
             crawler.run(iter(candidates), progress)
             tried, images = tried + crawler.tried, images + crawler.images
             new += crawler.unique - crawler.before
