@@ -75,8 +75,8 @@ def errands(names: Sequence[str], queries: Sequence[str], order: Order) -> list[
 
     `order` holds what is the same for all; its category, where it has none, becomes the query or the source's name with
     its options, and stays open where folders tell it. Without names, the sources are Openverse, and Flickr where its
-    key is set. An option goes to those sources that have it. Raises UsageError where nobody has it, and where one
-    address is given for several sources.
+    key is set. An option, or a path, goes to those sources that have it. Raises UsageError where nobody has it, and
+    where one address is given for several sources.
     """
     sources = [find_source(name) for name in dict.fromkeys(names)] or _default_sources()
     texts = [text for text in dict.fromkeys(whole_characters(query.strip()) for query in queries) if text]
@@ -84,6 +84,8 @@ def errands(names: Sequence[str], queries: Sequence[str], order: Order) -> list[
         raise UsageError(
             f"--url {shown(order.search.base_url)}: is for one --source; set NEGBUILD_<SOURCE>_URL for several"
         )
+    if order.search.path and not any(source.takes_path for source in sources):
+        raise UsageError(f"source {sources[0].name}: takes no path; leave --path out")
     for name, value in order.search.options.items():
         if not any(name in source.option_names for source in sources):
             sources[0].check_option(name, value)
@@ -100,7 +102,7 @@ def _default_sources() -> list[Source]:
 
 
 def _texts(source: Source, queries: Sequence[str], order: Order, *, alone: bool) -> list[str]:
-    if source.takes is Takes.NOTHING and not alone:
+    if source.takes in {Takes.NOTHING, Takes.PATH_OR_NOTHING} and not alone:
         return [""]
     if source.takes in _OWN_FILES and order.search.path and not (alone and queries):
         return [whole_characters(order.search.path.stem)]  # the path itself stays on this machine

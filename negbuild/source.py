@@ -72,6 +72,7 @@ class Takes(StrEnum):
     QUERY = "a query"
     QUERY_OR_NOTHING = "a query, or nothing"
     PATH = "a path"
+    PATH_OR_NOTHING = "a path, or nothing"
     LIST = "a list"
     NOTHING = "nothing"
 
@@ -144,14 +145,21 @@ class Source:
         command = f"negbuild crawl --source {self.name}"
         if self.takes is Takes.QUERY and not search.text.strip():
             raise UsageError(f"source {self.name}: needs a query; run: {command} --query {self.example}")
-        if self.takes is Takes.NOTHING and search.text:
+        if self.takes in {Takes.NOTHING, Takes.PATH_OR_NOTHING} and search.text:
             raise UsageError(f"source {self.name}: takes no query, its pictures are what they are; leave --query out")
         if self.takes in {Takes.PATH, Takes.LIST} and search.path is None:
             raise UsageError(f"source {self.name}: needs {self.takes}; run: {command} --path {self.example or 'PATH'}")
+        if search.base_url and (self.read or self.takes_path):
+            raise UsageError(f"source {self.name}: asks no service; leave --url out")
         if search.licenses and not self.states_licenses:
             raise UsageError(f"source {self.name}: states no licences; leave --license out, or use --source openverse")
         for name, value in search.options.items():
             self.check_option(name, value)
+
+    @property
+    def takes_path(self) -> bool:
+        """Whether a file or folder says what it gives."""
+        return self.takes in {Takes.PATH, Takes.PATH_OR_NOTHING, Takes.LIST}
 
     @property
     def option_names(self) -> list[str]:

@@ -229,7 +229,7 @@ SOURCE = Source(
     name="noise",
     summary=__doc__,
     search=search,
-    takes=Takes.NOTHING,
+    takes=Takes.PATH_OR_NOTHING,
     read=read,
     options=(
         Option("kind", "what to draw; patches are cut from the pictures of --path", (_MIXED, *_DRAWN, _PATCHES)),

@@ -59,6 +59,27 @@ def fill(folder: Path, photo: Photo, count: int, first: int = 0) -> Path:
             2,
             "negbuild: source picsum: takes no query, its pictures are what they are; leave --query out",
         ),
+        ("crawl --source picsum --path photos", 2, "negbuild: source picsum: takes no path; leave --path out"),
+        (
+            "crawl --query x --source openverse --source bing --path photos",
+            2,
+            "negbuild: source openverse: takes no path; leave --path out",
+        ),
+        (
+            "crawl --source urls --path list.txt --url http://example.org",
+            2,
+            "negbuild: source urls: asks no service; leave --url out",
+        ),
+        (
+            "crawl --source noise --url http://example.org",
+            2,
+            "negbuild: source noise: asks no service; leave --url out",
+        ),
+        (
+            "crawl --query x --source noise",
+            2,
+            "negbuild: source noise: takes no query, its pictures are what they are; leave --query out",
+        ),
         (
             "crawl --query x --source folder",
             2,

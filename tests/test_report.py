@@ -1,5 +1,6 @@
 """The report: one page that says what is there, safe whatever a title holds, and small however much there is."""
 
+import os
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -182,6 +183,20 @@ def test_what_cannot_be_written_is_told_in_one_line(
     assert fault in done.err
     assert len(done.err.splitlines()) == 1
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_workspace_and_a_dataset_whose_names_are_no_utf_8_have_a_page(
+    negbuild: Negbuild, photos: Path, tmp_path: Path
+) -> None:
+    place, dataset = os.fsdecode(b"work-\xff"), os.fsdecode(b"data-\xfe")
+    for category, role in (("hotdog", "known"), ("street", "unknown"), ("dog", "unseen")):
+        assert negbuild("add", photos / category, "--category", category, "--role", role, "-w", place).code == 0
+    assert negbuild("split", "-w", place, "--out", dataset).code == 0
+    done = negbuild("report", "-w", place, "--dataset", dataset, "--out", "page.html")
+    assert done.code == 0, done.err
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "work-?" in page
+    assert "data-?" in page
 
 
 def test_a_broken_dataset_does_not_stop_the_page(project: Negbuild, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from negbuild.keepers import standing
 from negbuild.layouts import GATE
 from negbuild.manifest import CERTIFICATE, MANIFEST, Row, read_manifest
 from negbuild.model import UNKNOWN_LICENSE, Count, Drop, Held, Pair, Progress, Role, Split, no_progress
+from negbuild.names import whole_characters
 from negbuild.omissions import chained, conflicts, omissions
 from negbuild.pages import report_page
 from negbuild.ruling import Verdict
@@ -69,7 +70,8 @@ def report(workspace: Workspace, out: Path, dataset: Path, *, progress: Progress
     exhibits = Exhibits(seen.held, seen.pairs, seen.drops)
     exhibits.choose(seen.disputes, seen.chained)
     exhibits.draw(workspace.store, progress)
-    page = report_page(_findings(workspace.root.resolve().name, dataset, seen, exhibits)).encode("utf-8")
+    findings = _findings(whole_characters(workspace.root.resolve().name), dataset, seen, exhibits)
+    page = report_page(findings).encode("utf-8")
     draft = out.with_name(f".{out.name}.negbuild-draft")
     try:
         with explaining_full_disk(out):
@@ -233,7 +235,7 @@ def _written(dataset: Path, rows: Sequence[Row]) -> Written:
         statement, margin, threshold, nearest, leaks = "the certificate cannot be read", None, 0, {}, 0
     children = sum(bool(row.parent) for row in rows)
     return Written(
-        name=dataset.name,
+        name=whole_characters(dataset.name),
         splits=by_split(numbers),
         originals=len(rows) - children,
         children=children,

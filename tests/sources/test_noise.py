@@ -110,7 +110,7 @@ def test_what_is_drawn_belongs_to_nobody(named: Named, deaf: Any) -> None:  # no
         assert (one.width, one.height) == opened(read(one)).size == (100, 100)
         assert opened(read(one)).format == "PNG"
         assert read(one, 500) == read(one)[:501]
-    assert NOISE.takes is Takes.NOTHING
+    assert NOISE.takes is Takes.PATH_OR_NOTHING
     assert deaf.asked == []
 
 
