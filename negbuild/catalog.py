@@ -4,14 +4,13 @@ Every method is one transaction: a kill at any moment leaves the catalog before 
 """
 
 import json
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from negbuild.addresses import address_key, host_of
+from negbuild.addresses import address_key
 from negbuild.children import Children
 from negbuild.database import Database, Layout
 from negbuild.errors import UsageError
@@ -36,15 +35,11 @@ from negbuild.provenance import Sighting
 from negbuild.schema import MIGRATIONS
 from negbuild.services import Services
 from negbuild.verdicts import Verdicts
-
-PENDING_PAGE = 256
-"""Rows of candidates not tried yet that are read at once."""
+from negbuild.waiting import DONE, ORIGIN, Waiting, origin, values_of
 
 _LAYOUT = Layout(0x6E656762, MIGRATIONS, [("address_key", 1, address_key)])  # "negb"
 _PRECEDENCE = (Role.KNOWN, Role.UNSEEN, Role.UNKNOWN)
-_ORIGIN = tuple(field.name for field in fields(Candidate))
-_COLUMNS = ", ".join(_ORIGIN)
-_TRIED = (*_ORIGIN, "query", "sha256", "reason", "detail", "limit", "retry_at", "etag", "last_modified", "address")
+_TRIED = (*ORIGIN, "query", "sha256", "reason", "detail", "limit", "retry_at", "etag", "last_modified", "address")
 _EARLIER = (
     'SELECT {here}, sha256, etag, last_modified, reason, detail, "limit", retry_at FROM candidates WHERE {that} '
     "ORDER BY {first} LIMIT 1"
@@ -64,13 +59,10 @@ _SIGHTINGS = (
     "SELECT sha256, source, url, page, author, author_url FROM candidates "
     "WHERE sha256 IS NOT NULL AND {which} ORDER BY id"
 )
-_DONE = "DELETE FROM pending WHERE source = ? AND source_id = ? AND category = ?"
-_TRIED_BEFORE = "AND (source, source_id, category) IN (SELECT source, source_id, category FROM candidates)"
-_origin = attrgetter(*_ORIGIN)
 _record = attrgetter(*(field.name for field in fields(Image)))
 
 
-class Catalog(Likeness, Guards, Placement, Children, Verdicts, Services):
+class Catalog(Waiting, Likeness, Guards, Placement, Children, Verdicts, Services):
     """The rows of a workspace; open it with `Workspace.reading` or `Workspace.writing`."""
 
     def __init__(self, path: Path) -> None:
@@ -132,54 +124,12 @@ class Catalog(Likeness, Guards, Placement, Children, Verdicts, Services):
             self._file.run("INSERT INTO fingerprints VALUES (?, ?, ?, ?)", prints)
             self._write_sketches(sketches, SKETCHES)
             # REPLACE: a candidate that failed for now was tried again.
-            self._file.run(f"INSERT OR REPLACE INTO candidates {_values(*_TRIED)}", map(_tried, batch))
+            self._file.run(f"INSERT OR REPLACE INTO candidates {values_of(*_TRIED)}", map(_tried, batch))
             self._file.run(
-                _DONE, ((one.candidate.source, one.candidate.source_id, one.candidate.category) for one in batch)
+                DONE, ((one.candidate.source, one.candidate.source_id, one.candidate.category) for one in batch)
             )
             self._write_pairs(pairs)
             self._write_guarded(guarded)
-
-    def expect(self, batch: Sequence[Candidate], query: str) -> None:
-        """Write candidates that were named and will be tried; those that another query left are this one's now."""
-        rows = ((*_origin(candidate), query, host_of(candidate.url)) for candidate in batch)
-        with self._file.transaction():
-            others = ((one.source, one.source_id, one.category, query) for one in batch)
-            self._file.run(f"{_DONE} AND query <> ?", others)
-            self._file.run(f"INSERT OR IGNORE INTO pending {_values(*_ORIGIN, 'query', 'host')}", rows)
-
-    def pending_hosts(self, source: str, query: str, category: str | None) -> Counter[str]:
-        """Candidates of one crawl (for one category, or all) that were named and not tried yet, counted by host."""
-        sql = "SELECT host, count(*) FROM pending WHERE source = ? AND query = ? AND category = coalesce(?, category) "
-        rows = self._file.read(lambda host, number: (host, number), sql + "GROUP BY host", source, query, category)
-        return Counter(dict(rows))
-
-    def pending(self, key: tuple[str, str, str | None], host: str, after: int, *, tried: bool) -> dict[int, Candidate]:
-        """Read PENDING_PAGE of them (`tried`: that failed before) of one host, by number of row, all above `after`."""
-        rows = self._file.read(
-            lambda number, *origin: (number, Candidate(*origin)),
-            f"SELECT id, {_COLUMNS} FROM pending WHERE source = ? AND query = ? AND category = coalesce(?, category) "  # noqa: S608  names of fields
-            f"AND host = ? AND id > ? {_TRIED_BEFORE if tried else ''} ORDER BY id LIMIT {PENDING_PAGE}",
-            *(*key, host, after),
-        )
-        return dict(rows)
-
-    def forget_pending(self, batch: Iterable[Candidate]) -> None:
-        """Strike candidates that need not be tried any more."""
-        with self._file.transaction():
-            self._file.run(_DONE, ((one.source, one.source_id, one.category) for one in batch))
-
-    def pending_count(self) -> int:
-        """How many candidates were named and not tried yet."""
-        return self._file.value("SELECT count(*) FROM pending")
-
-    def failed_for_now(self) -> list[tuple[Candidate, str, int]]:
-        """Candidates that may succeed later, each with its query and the Unix time before which it is no use."""
-        reasons = [str(reason) for reason in SkipReason if reason.transient]
-        return self._file.read(
-            lambda query, retry_at, *origin: (Candidate(*origin), query, retry_at or 0),
-            f"SELECT query, retry_at, {_COLUMNS} FROM candidates WHERE reason IN ({_marks(reasons)}) ORDER BY id",  # noqa: S608  names of fields
-            *reasons,
-        )
 
     def unique_count(self, source: str, query: str, category: str | None) -> int:
         """Images that one crawl brought (for one category, or all) and that twin no earlier one and no guard.
@@ -224,7 +174,7 @@ class Catalog(Likeness, Guards, Placement, Children, Verdicts, Services):
                 query,
             ),
             f"SELECT i.sha256, i.format, i.width, i.height, i.size, c.category, role, query, "  # noqa: S608  names of fields
-            f"{', '.join('c.' + name for name in _ORIGIN)} FROM images i "
+            f"{', '.join('c.' + name for name in ORIGIN)} FROM images i "
             f"JOIN candidates c USING (sha256) JOIN categories ON c.category = name {some}ORDER BY i.rowid, c.id",
             *([] if among is None else [json.dumps(sorted(among))]),
         )
@@ -281,19 +231,10 @@ def _tried(settled: Settled) -> tuple[object, ...]:
     if isinstance(outcome, Skip):
         why = (outcome.reason, outcome.detail, outcome.limit, outcome.retry_at)
     version = (validators.etag, validators.last_modified, address_key(settled.candidate.url))
-    return (*_origin(settled.candidate), settled.query, _sha256(settled), *why, *version)
+    return (*origin(settled.candidate), settled.query, _sha256(settled), *why, *version)
 
 
 def _earlier(here: int, sha256: str | None, etag: str, modified: str, *why: Any) -> Earlier:  # noqa: ANN401  a row
     reason, detail, limit, retry_at = why
     skip = Skip(SkipReason(reason), detail, limit, retry_at) if reason else None
     return Earlier(here == 1, skip, sha256, Validators(etag, modified))
-
-
-def _values(*columns: str) -> str:
-    quoted = ", ".join(f'"{column}"' for column in columns)
-    return f"({quoted}) VALUES ({_marks(columns)})"
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" * len(values))

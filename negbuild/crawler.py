@@ -1,6 +1,6 @@
 """One crawl under way: named in one thread, fetched in the event loop, checked beside it, recorded in one thread.
 
-Only the recording thread touches the catalog. What a kill interrupts was either recorded whole, or will be named,
+Only the recording thread writes to the catalog. What a kill interrupts was either recorded whole, or will be named,
 fetched and recorded again.
 """
 
@@ -15,7 +15,7 @@ from itertools import takewhile
 from typing import Any
 
 from negbuild.bringer import Bringer
-from negbuild.catalog import PENDING_PAGE, Catalog
+from negbuild.catalog import Catalog
 from negbuild.checkers import Checkers
 from negbuild.errands import Errand
 from negbuild.errors import NetworkDown, SourceError
@@ -205,12 +205,12 @@ class Crawler:
         self._frontier.add(sifted.entries, spill=spill)
         self._checkers.expect(len(sifted.entries))
 
-    def _read_pending(self, hosts: list[tuple[str, int]]) -> list[tuple[str, dict[int, Candidate]]]:
-        return [(host, self._catalog.pending(self.key, host, after, tried=self._again)) for host, after in hosts]
+    def _read_pending(self, hosts: list[tuple[str, int]]) -> list[tuple[str, dict[int, Candidate], bool]]:
+        return [(host, *self._catalog.pending(self.key, host, after, tried=self._again)) for host, after in hosts]
 
-    def _take_pending(self, pages: list[tuple[str, dict[int, Candidate]]]) -> None:
-        for host, rows in pages:
-            self._from_disk += self._frontier.read(host, rows, last=len(rows) < PENDING_PAGE)
+    def _take_pending(self, pages: list[tuple[str, dict[int, Candidate], bool]]) -> None:
+        for host, rows, last in pages:
+            self._from_disk += self._frontier.read(host, rows, last=last)
 
     def _missing(self) -> int | None:
         """Pictures still wanted if all that is under way, and not stuck, comes to something; None: all there are."""

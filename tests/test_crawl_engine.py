@@ -18,7 +18,6 @@ from typing import Any, Protocol
 
 import pytest
 
-from negbuild.catalog import PENDING_PAGE
 from negbuild.crawler import Crawler
 from negbuild.errors import SourceError
 from negbuild.frontier import LONGEST
@@ -29,6 +28,7 @@ from negbuild.naming import MOST_IN_VAIN
 from negbuild.order import Order
 from negbuild.source import Allowance, Source, Takes, Web, find_source
 from negbuild.stages.crawl import crawl
+from negbuild.waiting import PENDING_PAGE
 from negbuild.workspace import Workspace
 from tests.conftest import hanging_host
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -54,17 +54,17 @@ def retry(
         for errand, candidates in _due(catalog, limits):
             ours = replace(manners, documented=catalog.services(errand.source.name))
             crawler = Crawler(catalog, intake, errand, ours, hosts)
-            crawler.run(iter(candidates), progress)
+            crawler.run(candidates, progress)
             tried, images = tried + crawler.tried, images + crawler.images
             new += crawler.unique - crawler.before
             if crawler.refusal:
                 raise crawler.refusal
-        later = _later(catalog)
+        later = catalog.due_later(time.time())
         failed = Counter[SkipReason]()
         for count in catalog.counts():
             if count.reason and count.reason.transient:
                 failed[count.reason] += count.number
-    return RetryResult(tried, new, images - new, dict(failed.most_common()), len(later), min(later, default=None))
+    return RetryResult(tried, new, images - new, dict(failed.most_common()), *later)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,25 +87,16 @@ def preview_retry(
             sifter = Sifter(catalog, errand.source, errand.order, errand.manners(manners))
             looked_at = map(sifter.look_at, candidates)
             found += [candidate for candidate, decision in looked_at if isinstance(decision, Fetch)]
-        later = _later(catalog)
-    return RetryPreview(found, len(later), min(later, default=None))
+        return RetryPreview(found, *catalog.due_later(time.time()))
 
 
-def _due(catalog: Catalog, limits: Limits) -> Iterator[tuple[Errand, list[Candidate]]]:
-    """Group what failed and may be tried by now as it was crawled: by source, query and category."""
-    roles, due = catalog.categories(), defaultdict[tuple[str, str, str], list[Candidate]](list)
-    for candidate, query, retry_at in catalog.failed_for_now():
-        if retry_at <= time.time():
-            due[candidate.source, query, candidate.category].append(candidate)
-    for (name, query, category), candidates in due.items():
+def _due(catalog: Catalog, limits: Limits) -> Iterator[tuple[Errand, Iterator[Candidate]]]:
+    """Give what failed and may be tried by now as it was crawled: by source, query and category."""
+    roles = catalog.categories()
+    for (name, query, category), numbers in catalog.due(time.time()).items():
         try:
             source = find_source(name)
         except UsageError as error:  # it came with a package that is gone
-            _log.warning("%s; failed candidates of it are not tried again: %d", error, len(candidates))
+            _log.warning("%s; failed candidates of it are not tried again: %d", error, len(numbers))
             continue
-        yield Errand(source, Order(Search(query), category, roles[category], limits)), candidates
-
-
-def _later(catalog: Catalog) -> list[int]:
-    """Unix times of what failed and is not due yet."""
-    return [retry_at for _, _, retry_at in catalog.failed_for_now() if retry_at > time.time()]
+        yield Errand(source, Order(Search(query), category, roles[category], limits)), catalog.tried(numbers)
