@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -564,3 +565,31 @@ def test_what_was_written_is_there_after_opening_again(tmp_path: Path, catalog: 
         assert opened.find(image(1).sha256) == image(1)
         assert opened.find(image(2).sha256) is None
         assert len(opened.counts()) == 2
+
+
+def test_of_what_failed_for_now_no_more_is_held_than_is_read(catalog: Catalog) -> None:
+    number = 30_000
+    reasons = (SkipReason.THROTTLED, SkipReason.GONE)
+    catalog.settle([skip(place, reasons[place % 2]) for place in range(number)], [], "")
+    later = Skip(SkipReason.TIMEOUT, retry_at=2000)
+    catalog.settle([Settled(candidate(number + place, "cat"), "q", later) for place in range(3)], [], "")
+    tracemalloc.start()
+    ((crawled, numbers),) = catalog.due(1999).items()
+    read = sum(one.source_id == f"id-{2 * place}" for place, one in enumerate(catalog.tried(numbers)))
+    used = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (crawled, len(numbers), read) == (("web", "q", "dog"), number // 2, number // 2)
+    assert used < 2_000_000  # all of them would take 15
+    assert catalog.due_later(1999) == (3, 2000)
+    assert set(catalog.due(2000)) == {("web", "q", "dog"), ("web", "q", "cat")}
+    assert catalog.due_later(2000) == (0, None)
+
+
+def test_what_is_tried_again_while_failures_are_read_comes_once(catalog: Catalog) -> None:
+    catalog.settle([skip(place, SkipReason.THROTTLED) for place in range(1000)], [], "")
+    (numbers,) = catalog.due(0).values()
+    read = []
+    for one in catalog.tried(numbers):
+        read.append(one.source_id)
+        catalog.settle([Settled(one, "q", Skip(SkipReason.THROTTLED, "again"))], [], "")
+    assert read == [f"id-{place}" for place in range(1000)]
