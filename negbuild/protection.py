@@ -19,7 +19,7 @@ from negbuild.fingerprint import Grids, fingerprints, grids, texture
 from negbuild.guards import Guard, Guarded
 from negbuild.looks import VERSION as SKETCHES
 from negbuild.looks import Look, Views, look
-from negbuild.model import Fingerprint, PackedSketch, Progress, Skip, no_progress
+from negbuild.model import Fingerprint, PackedSketch, Progress, Skip, SkipReason, no_progress
 from negbuild.neighbours import Against
 from negbuild.picture import inspect
 from negbuild.pixels import EQUAL, EXACT_TEXTURE, PixelsOf, exact, pixels, sizes
@@ -81,7 +81,8 @@ def keep_out(catalog: Catalog, path: Path, progress: Progress = no_progress) -> 
             catalog.add_guards(zip(guards, [found.thumbnail for _, found in new], strict=True), fingerprint.VERSION)
             catalog.keep_guard_sketches(zip(guards, [found.sketch for _, found in new], strict=True), SKETCHES)
             known.update(found.sha256 for _, found in new)
-            skipped = sum(isinstance(found, Skip) for _, found in batch)
+            # One that is flat keeps nothing out: none like it is ever held.
+            skipped = sum(isinstance(found, Skip) and found.reason is not SkipReason.FLAT for _, found in batch)
             pictures, unreadable = pictures + len(batch) - skipped, unreadable + skipped
             progress(pictures, None)
     if not pictures:

@@ -73,6 +73,7 @@ def project(tmp_path: Path, photo: Photo, negbuild: Negbuild) -> Path:
         "other/same.jpg": photo(106, SIZE),
         "other/stranger.jpg": photo(999, SIZE),
         "other/broken.jpg": photo(998, SIZE)[:2000],
+        "other/flat.jpg": encoded(Image.new("L", SIZE, 128)),
     }
     fill(tmp_path / "testset", files)
     assert negbuild("add", "hotdog", "--category", "hotdog", "--role", "known").code == 0
