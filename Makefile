@@ -4,6 +4,9 @@ BIN := .venv/bin
 
 BENCH := .venv-bench/bin
 
+# The command is started thousands of times: Python is to keep what it compiled, as it does where negbuild is installed.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-servers test-browser test-frameworks lint docs sheets review-picture source test-source dist clean \
 	bench-crawl bench-twins bench-join bench-verify bench-split bench-augment
 

@@ -126,7 +126,6 @@ def _held(told: Path) -> int:
 def _finished(command: list[str], told: Path, log: Path) -> tuple[int, int]:
     """Wait for a command: its exit code, and its peak resident memory in bytes."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NEGBUILD_")}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled
     environment["NO_ALBUMENTATIONS_UPDATE"] = "1"  # img2dataset would ask the network for news
     with told.open("wb") as out, log.open("wb") as errors:
         process = subprocess.Popen(
