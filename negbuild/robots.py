@@ -45,7 +45,8 @@ class Rules:
 
     def __init__(self, text: str) -> None:
         """Parse the file; an empty one allows everything."""
-        self._parsed = Protego.parse(_NAMED.sub(rf"\1{_US}", text)) if text.strip() else None
+        lines = "\n".join(text.splitlines())  # they may end in a CR alone (RFC 9309, 2.2), which `re` takes for no end
+        self._parsed = Protego.parse(_NAMED.sub(rf"\1{_US}", lines)) if text.strip() else None
         asked = self._parsed.crawl_delay(_US) if self._parsed else None
         self.delay = min(float(asked or 0.0), _LONGEST_DELAY)
         """Seconds between two requests."""

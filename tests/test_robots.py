@@ -93,3 +93,10 @@ def test_a_robots_txt_that_names_others_is_not_for_negbuild(name: str) -> None:
     rules = Rules(f"User-agent: {name}\nDisallow: /a\n\nUser-agent: *\nDisallow: /b\n")
     assert rules.refusal("http://a.example/a") is None
     assert rules.refusal("http://a.example/b")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_robots_txt_is_obeyed_however_its_lines_end(end: str) -> None:
+    rules = Rules(end.join(["User-agent: *", "Disallow: /b", "", "User-agent: negbuild", "Disallow: /a", ""]))
+    assert rules.refusal("http://a.example/a")
+    assert rules.refusal("http://a.example/b") is None
