@@ -71,6 +71,7 @@ class Catalog(Waiting, Likeness, Guards, Placement, Children, Verdicts, Services
         Raises CatalogError where it is damaged, not negbuild's, or written by a newer negbuild.
         """
         super().__init__(Database(path, _LAYOUT))
+        self._before = self._file.value("SELECT coalesce(max(id), 0) FROM candidates")
 
     def categories(self) -> dict[str, Role]:
         """All categories and their roles, by name."""
@@ -99,6 +100,16 @@ class Catalog(Waiting, Likeness, Guards, Placement, Children, Verdicts, Services
         if not found and (address := address_key(candidate.url)):
             by_address = _EARLIER.format(here="0", that="address = ? AND address <> ''", first="sha256 IS NULL")
             found = self._file.read(_earlier, by_address, address)
+        return found[0] if found else None
+
+    def lately(self, candidate: Candidate) -> Earlier | None:
+        """Find the image held under the address of a candidate, else what came of it since the catalog was opened."""
+        if not (address := address_key(candidate.url)):
+            return None
+        that = f"address = ? AND address <> '' AND (sha256 IS NOT NULL OR id > {self._before})"
+        here = "source = ? AND source_id = ? AND category = ?"
+        sql = _EARLIER.format(here=here, that=that, first="sha256 IS NULL, id DESC")
+        found = self._file.read(_earlier, sql, candidate.source, candidate.source_id, candidate.category, address)
         return found[0] if found else None
 
     def find(self, sha256: str) -> Image | None:

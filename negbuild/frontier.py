@@ -32,6 +32,21 @@ class Entry(NamedTuple):
         return (name, address) if address else (name,)
 
 
+class Once:
+    """Tells candidates of any source apart as a crawl does, which asks for no address twice."""
+
+    def __init__(self) -> None:
+        self._seen: set[object] = set()
+
+    def is_new(self, candidate: Candidate) -> bool:
+        """Whether none that was asked about before has the name or the address of this one."""
+        name, *address = Entry(candidate, "").keys
+        keys = {(candidate.source, name), *address}
+        new = self._seen.isdisjoint(keys)
+        self._seen |= keys
+        return new
+
+
 class Counted(NamedTuple):
     """How many candidates of some hosts are under way, wait in memory, and wait on the disk."""
 

@@ -15,6 +15,9 @@ from negbuild.names import category_name
 from negbuild.order import Order
 from negbuild.source import Source
 
+_UNTRIED = {SkipReason.EXCLUDED, SkipReason.LICENSE, SkipReason.CREDENTIALS}
+"""Reasons that say nothing of what lies at the address."""
+
 
 class Fetch(NamedTuple):
     """A candidate is to be fetched; if it was skipped `before`, only where it is not `known` in the same version."""
@@ -103,9 +106,16 @@ class Sifter:
             return refused
         if earlier is None or skipped is None:
             return (earlier and earlier.sha256) or Fetch()
-        if self._may_pass(skipped):
-            return Fetch()
-        return Fetch(earlier.validators, skipped) if again else skipped
+        if not again:
+            return skipped
+        return self._lately(candidate) or (Fetch() if self._may_pass(skipped) else Fetch(earlier.validators, skipped))
+
+    def _lately(self, candidate: Candidate) -> Decision | None:
+        """Decide on a candidate that is due by what came of its address meanwhile: one try of it a run is enough."""
+        lately = self._catalog.lately(candidate)
+        if lately is None or (lately.skip and lately.skip.reason in _UNTRIED and not lately.sha256):
+            return None
+        return Recorded(lately.sha256) if lately.here else lately.sha256 or lately.skip
 
     def _unless_lost(self, candidate: Candidate, decision: Decision, intake: Intake) -> Decision:
         """Have a candidate fetched all the same where the store has lost the image that it led to.

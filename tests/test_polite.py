@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from negbuild.download import ATTEMPTS
 from negbuild.errors import SourceError
 from negbuild.manners import Manners
 from negbuild.model import Role, Search, SkipReason
@@ -178,6 +179,50 @@ def test_a_retry_asks_for_nothing_that_is_gone(
     again = negbuild("crawl", "--retry", "--allow-private", "--json").json
     assert (again["tried"], again["new"]) == (1, 1)
     assert server.asked["/gone.jpg"] == 1
+
+
+def test_a_retry_asks_for_an_address_once_however_often_it_is_listed(
+    listed: Callable[..., Any],
+    negbuild: Negbuild,
+    server: Server,
+    photo: Photo,
+    reply: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    """Under two spellings, and for two categories: whether it fails again or not."""
+    retry = ("crawl", "--retry", "--allow-private")
+    server.routes["/a.jpg"] = reply(b"", 429, {"Retry-After": "3600"})
+    urls = [f"{server.url}/a.jpg", f"{server.url}/a.jpg#top"]
+    listed(urls, 2)
+    rows(tmp_path, "UPDATE candidates SET retry_at = 0")
+    listed(urls, 2, "--category", "d")
+    for answer, tried, skips in (
+        (reply(b"", 429, {"Retry-After": "3600"}), 4, {"throttled": 4}),
+        (reply(photo(1)), 4, {"duplicate": 3}),
+    ):
+        rows(tmp_path, "UPDATE candidates SET retry_at = 0")
+        server.routes["/a.jpg"] = answer
+        server.asked.clear()
+        assert negbuild(*retry, "--urls-only").out == f"{urls[0]}\n"
+        assert negbuild(*retry, "--json").json["tried"] == tried
+        assert server.asked["/a.jpg"] == 1
+        assert negbuild("status", "--json").json["skips"] == skips
+
+
+def test_one_that_fails_is_tried_once_in_a_run_however_often_it_is_named(
+    listed: Callable[..., Any], server: Server, photo: Photo, reply: Callable[..., Any]
+) -> None:
+    """Neither what failed for now, nor what `--refresh` asks for again."""
+    server.routes |= {"/busy.jpg": reply(b"", 503, {"Retry-After": "0"}), "/page.jpg": reply(b"<html>")}
+    urls = []
+    for number in range(8):
+        server.routes[f"/{number}.jpg"] = reply(photo(number))
+        urls += [f"{server.url}/{name}.jpg" for name in ("busy", "page", number)]
+    assert listed(urls, 20).json["skips"] == {"not an image": 1, "throttled": 1}
+    once = server.asked["/busy.jpg"]
+    assert (once <= ATTEMPTS, server.asked["/page.jpg"]) == (True, 1)
+    assert listed(urls, 20, "--refresh").json["tried"] == 2
+    assert (server.asked["/busy.jpg"] <= once + ATTEMPTS, server.asked["/page.jpg"]) == (True, 2)
 
 
 def test_a_retry_knows_the_service_that_was_given_for_a_source(

@@ -11,7 +11,7 @@ from negbuild.catalog import Catalog
 from negbuild.crawler import Crawler
 from negbuild.errands import Errand, even_shares
 from negbuild.errors import NetworkDown, SourceError
-from negbuild.frontier import Entry
+from negbuild.frontier import Once
 from negbuild.hosts import Hosts
 from negbuild.intake import Intake
 from negbuild.manners import Manners
@@ -203,7 +203,7 @@ def preview(workspace: Workspace, errands: Sequence[Errand], wanted: int, *, man
         errand.check(workspace)
     manners = manners or Manners()
     found: list[Candidate] = []
-    known, skips, refusals, once = 0, Counter[SkipReason](), [], set[object]()
+    known, skips, refusals, once = 0, Counter[SkipReason](), [], Once()
     with ExitStack() as stack:
         catalog = stack.enter_context(workspace.reading() if workspace.exists else closing(Catalog(Path(":memory:"))))
         missing = wanted - sum(catalog.unique_count(*errand.key) for errand in errands)
@@ -217,11 +217,7 @@ def preview(workspace: Workspace, errands: Sequence[Errand], wanted: int, *, man
                 for named in errand.candidates(web) if share > len(found) else ():
                     candidate, decision = sifter.look_at(named)
                     if isinstance(decision, Fetch):
-                        # As in a crawl, which asks for no address twice.
-                        name, *address = Entry(candidate, "").keys
-                        keys = {(errand.source.name, name), *address}
-                        found += [candidate] if once.isdisjoint(keys) else []
-                        once |= keys
+                        found += [candidate] if once.is_new(candidate) else []
                     elif isinstance(decision, Skip):
                         skips[decision.reason] += 1
                     else:

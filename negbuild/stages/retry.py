@@ -10,6 +10,7 @@ from negbuild.catalog import Catalog
 from negbuild.crawler import Crawler
 from negbuild.errands import Errand
 from negbuild.errors import UsageError
+from negbuild.frontier import Once
 from negbuild.hosts import Hosts
 from negbuild.intake import Intake
 from negbuild.manners import Manners
@@ -82,11 +83,11 @@ def preview_retry(
     """Name what `retry` would try now; ask nobody and write nothing."""
     manners = manners or Manners()
     with workspace.reading() as catalog:
-        found = []
+        found, once = [], Once()
         for errand, candidates in _due(catalog, limits):
             sifter = Sifter(catalog, errand.source, errand.order, errand.manners(manners))
             looked_at = map(sifter.look_at, candidates)
-            found += [candidate for candidate, decision in looked_at if isinstance(decision, Fetch)]
+            found += [one for one, decision in looked_at if isinstance(decision, Fetch) and once.is_new(one)]
         return RetryPreview(found, *catalog.due_later(time.time()))
 
 
