@@ -328,6 +328,15 @@ def test_looking_first_fetches_and_writes_nothing(
     assert sum(server.asked.values()) == 0
 
 
+def test_looking_first_leaves_a_service_alone_that_asks_for_it_whatever_else_is_to_be_searched(
+    negbuild: Negbuild, server: Server, reply: Callable[..., Any]
+) -> None:
+    server.routes["/v1/images/"] = reply(b"{}", 429, {"Retry-After": "3600"})
+    queries = [option for word in ("one", "two", "three") for option in ("-q", word)]
+    done = negbuild("crawl", "-s", "openverse", "--url", server.url, *queries, "-n", 30, "--dry-run")
+    assert (done.code, server.asked["/v1/images/"]) == (4, 1), done.err
+
+
 def test_what_changed_is_asked_for_conditionally(
     listed: Callable[..., Any], server: Server, photo: Photo, reply: Callable[..., Any], tmp_path: Path
 ) -> None:

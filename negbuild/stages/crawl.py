@@ -202,6 +202,7 @@ def preview(workspace: Workspace, errands: Sequence[Errand], wanted: int, *, man
     for errand in errands:
         errand.check(workspace)
     manners = manners or Manners()
+    hosts = Hosts(manners.pace)
     found: list[Candidate] = []
     known, skips, refusals, once = 0, Counter[SkipReason](), [], Once()
     with ExitStack() as stack:
@@ -209,7 +210,7 @@ def preview(workspace: Workspace, errands: Sequence[Errand], wanted: int, *, man
         missing = wanted - sum(catalog.unique_count(*errand.key) for errand in errands)
         for turn, errand in enumerate(errands):
             share = len(found) + (missing - len(found)) // (len(errands) - turn)
-            web = stack.enter_context(closing(Web(errand.manners(manners))))
+            web = stack.enter_context(closing(Web(errand.manners(manners), hosts)))
             sifter = Sifter(catalog, errand.source, errand.order, errand.manners(manners))
             try:
                 if problem := errand.not_ready():
