@@ -44,6 +44,7 @@ _EARLIER = (
     'SELECT {here}, sha256, etag, last_modified, reason, detail, "limit", retry_at FROM candidates WHERE {that} '
     "ORDER BY {first} LIMIT 1"
 )
+_AT_ADDRESS = _EARLIER.format(that="address = ? AND address <> ''", first="sha256 IS NULL, id DESC", here="{here}")
 _UNIQUE = (
     "WITH last AS (SELECT * FROM verdicts WHERE id IN (SELECT max(id) FROM verdicts GROUP BY sha256)) "
     "SELECT count(*) FROM candidates AS c LEFT JOIN last USING (sha256) "
@@ -98,18 +99,19 @@ class Catalog(Waiting, Likeness, Guards, Placement, Children, Verdicts, Services
         )
         found = self._file.read(_earlier, by_id, category, candidate.source, candidate.source_id, category)
         if not found and (address := address_key(candidate.url)):
-            by_address = _EARLIER.format(here="0", that="address = ? AND address <> ''", first="sha256 IS NULL")
-            found = self._file.read(_earlier, by_address, address)
+            found = self._file.read(_earlier, _AT_ADDRESS.format(here="0"), address)
         return found[0] if found else None
 
     def lately(self, candidate: Candidate) -> Earlier | None:
         """Find the image held under the address of a candidate, else what came of it since the catalog was opened."""
         if not (address := address_key(candidate.url)):
             return None
-        that = f"address = ? AND address <> '' AND (sha256 IS NOT NULL OR id > {self._before})"
-        here = "source = ? AND source_id = ? AND category = ?"
-        sql = _EARLIER.format(here=here, that=that, first="sha256 IS NULL, id DESC")
-        found = self._file.read(_earlier, sql, candidate.source, candidate.source_id, candidate.category, address)
+        here = f"sha256 IS NOT NULL OR id > {self._before}, source = ? AND source_id = ? AND category = ?"
+        found = self._file.read(
+            lambda lately, *row: _earlier(*row) if lately else None,
+            _AT_ADDRESS.format(here=here),
+            *(candidate.source, candidate.source_id, candidate.category, address),
+        )
         return found[0] if found else None
 
     def find(self, sha256: str) -> Image | None:

@@ -264,6 +264,13 @@ CREATE TABLE services (
 """
 
 
+BY_ADDRESS = """\
+-- What is known of an address is one row to read, however many names have led there: an image, else the last try.
+DROP INDEX candidates_by_address;
+CREATE INDEX candidates_by_address ON candidates (address, sha256 IS NULL, id DESC) WHERE address <> '';
+"""
+
+
 def execute(script: str, run: Run) -> None:
     """Run the statements of a script."""
     for statement in script.split(";\n"):
@@ -282,6 +289,7 @@ SCRIPTS = (
     GUARD_SKETCHES,
     PIXELS,
     SERVICES,
+    BY_ADDRESS,
 )
 """In order; the number of those executed is the file's `user_version`."""
 

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -151,7 +152,7 @@ UNUSABLE = "cannot be used ({}); put back a copy of it, or start in a new folder
         (_cut, UNUSABLE.format("database disk image is malformed")),
         (_text, UNUSABLE.format("file is not a database")),
         (_foreign, "not a negbuild catalog; choose another folder"),
-        (_newer, "written by a newer negbuild (schema 99, this one knows 11); upgrade negbuild"),
+        (_newer, "written by a newer negbuild (schema 99, this one knows 12); upgrade negbuild"),
     ],
 )
 def test_a_catalog_that_cannot_be_used_is_told_and_left_alone(
@@ -469,6 +470,28 @@ def test_a_candidate_is_remembered_for_its_category_before_another(catalog: Cata
     assert catalog.earlier(elsewhere) is None
     same_file = replace(elsewhere, url="https://X.example:443/1#top")
     assert catalog.earlier(same_file) == Earlier(False, None, image(1).sha256, NO_VALIDATORS)
+
+
+@pytest.mark.parametrize("reason", [SkipReason.DUPLICATE, SkipReason.GONE])
+def test_an_address_that_thousands_of_names_led_to_is_found_as_quickly_as_any_other(
+    catalog: Catalog, reason: SkipReason
+) -> None:
+    """Else a list of one placeholder under so many spellings would take hours."""
+    image_ = image(1).sha256 if reason is SkipReason.DUPLICATE else None
+    alone = [candidate(number) for number in range(20_000, 20_200)]
+    crowded = [replace(candidate(number), url=f"https://x.example/0?utm_source={number}") for number in range(20_000)]
+    catalog.settle([held(1)], [], "v")
+    catalog.settle([Settled(one, "q", Skip(reason), image_) for one in (*crowded, *alone)], [], "v")
+    took = []
+    for among in (alone, crowded[:200]):
+        began = time.perf_counter()
+        for one in among:
+            named_otherwise = replace(one, source="another")
+            found, lately = catalog.earlier(named_otherwise), catalog.lately(named_otherwise)
+            assert found
+            assert (found.sha256, lately) == (image_, found)
+        took.append(time.perf_counter() - began)
+    assert took[1] < 10 * took[0]  # 100 times as long where all rows of the address are read
 
 
 def test_origins_are_pages_or_else_addresses_that_several_images_came_from(catalog: Catalog) -> None:
