@@ -85,14 +85,18 @@ class Calls:
                 with ExitStack() as opened:
                     with self._turn(name):  # no longer: pictures of the same host, which are fetched meanwhile, need it
                         response = opened.enter_context(self._answered(_rest_of(url, read, version)))
-                    if _goes_on(response, read):
+                    begin = read
+                    if _goes_on(response, read, version):
                         version = version or _version(response)
                         for chunk in self._chunks(response):
                             self._sleep(0)
                             read, failures = read + len(chunk), 0
                             yield chunk
                         host.answered()
-                        return
+                        if _is_last(response, read):
+                            return
+                        if read > begin:
+                            continue
                     error, answered = _not_given(name, url, response.status_code), True
                     may_pass = is_retried(response.status_code)
                     wait = asked_wait(response.headers.get("Retry-After"))
@@ -252,10 +256,17 @@ def _rest_of(url: str, read: int, version: str) -> requests.Request:
     return requests.Request("GET", url, headers={"Accept-Encoding": "identity", **rest})
 
 
-def _goes_on(response: requests.Response, read: int) -> bool:
-    """Whether an answer holds the file from byte `read` on."""
+def _goes_on(response: requests.Response, read: int, version: str) -> bool:
+    """Whether an answer holds the file from byte `read` on, in the same version, which not all hosts look at."""
     status, begin = (HTTPStatus.PARTIAL_CONTENT, f"bytes {read}-") if read else (HTTPStatus.OK, "")
-    return response.status_code == status and response.headers.get("Content-Range", "").startswith(begin)
+    same = not read or response.headers.get("ETag", version) == version
+    return same and response.status_code == status and response.headers.get("Content-Range", "").startswith(begin)
+
+
+def _is_last(response: requests.Response, read: int) -> bool:
+    """Whether an answer went to the end of the file: a host may give less than was asked for (RFC 9110, 14.2)."""
+    size = response.headers.get("Content-Range", "").rpartition("/")[2]
+    return response.status_code == HTTPStatus.OK or not size.isdecimal() or int(size) <= read
 
 
 def _version(response: requests.Response) -> str:

@@ -134,9 +134,21 @@ def test_a_busy_host_is_asked_again_as_it_wishes(server: Server, reply: Reply) -
 
 
 class Breaking:
-    """A server that says how long its list is, and closes after a part of it; it knows ranges, or it does not."""
+    """A server that says how long its list is, and closes after a part of it; it knows ranges, or it does not.
 
-    def __init__(self, *, part: int, etags: list[str], ranges: bool = True, shift: int = 0) -> None:
+    With `short` it gives ranges of a part each and says so; a `careless` one gives them of whatever it has by now.
+    """
+
+    def __init__(
+        self,
+        *,
+        part: int,
+        etags: list[str],
+        ranges: bool = True,
+        shift: int = 0,
+        short: bool = False,
+        careless: bool = False,
+    ) -> None:
         self.ranges: list[str | None] = []
         breaking = self
 
@@ -147,12 +159,13 @@ class Breaking:
                 wanted = self.headers["Range"]
                 etag = etags[min(len(breaking.ranges), len(etags) - 1)]
                 breaking.ranges.append(wanted)
-                fits = ranges and wanted and self.headers["If-Range"] == etag
+                fits = ranges and wanted and (careless or self.headers["If-Range"] == etag)
                 begin = int(wanted.removeprefix("bytes=").removesuffix("-")) if fits else 0
+                end = min(begin + part, len(TEXT)) if fits and short else len(TEXT)
                 self.send_response(206 if fits else 200)
                 if fits:
-                    self.send_header("Content-Range", f"bytes {begin + shift}-{len(TEXT) - 1}/{len(TEXT)}")
-                self.send_header("Content-Length", str(len(TEXT) - begin))
+                    self.send_header("Content-Range", f"bytes {begin + shift}-{end - 1}/{len(TEXT)}")
+                self.send_header("Content-Length", str(end - begin))
                 if etag:
                     self.send_header("ETag", etag)
                 self.end_headers()
@@ -193,8 +206,19 @@ def test_where_a_connection_breaks_the_rest_is_asked_for(breaking: Callable[...,
     assert begins[0] > 0
 
 
-def test_a_list_that_changed_meanwhile_is_not_mixed_with_the_old_one(breaking: Callable[..., Breaking]) -> None:
-    service = breaking(part=200_000, etags=['"1"', '"2"'])
+def test_where_a_host_gives_less_of_the_rest_than_was_asked_for_the_list_does_not_end(
+    breaking: Callable[..., Breaking],
+) -> None:
+    service = breaking(part=len(TEXT) // 7, etags=['"1"'], short=True)
+    assert read(service.url) == LINES
+    assert 7 <= len(service.ranges) <= 9
+
+
+@pytest.mark.parametrize("careless", [False, True])
+def test_a_list_that_changed_meanwhile_is_not_mixed_with_the_old_one(
+    breaking: Callable[..., Breaking], careless: bool
+) -> None:
+    service = breaking(part=200_000, etags=['"1"', '"2"'], careless=careless)
     with pytest.raises(SourceError, match=r"has changed while it was read; run the same command again$"):
         read(service.url)
 
