@@ -46,6 +46,12 @@ def refusal(url: str, *, allow_private: bool = False) -> Skip | None:
     return None
 
 
+def is_no_address(url: str) -> bool:
+    """Whether nothing at all could be asked at an address, whoever trusts it."""
+    refused = refusal(url, allow_private=True)
+    return refused is not None and refused.reason is SkipReason.BAD_URL
+
+
 def _fault(url: str, host: str) -> str:
     if len(url) > _LONGEST:
         return "over 8,000 characters"

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from negbuild.addresses import host_of, shown
+from negbuild.addresses import host_of, is_no_address, shown
 from negbuild.errors import SourceError, UsageError
 from negbuild.manners import Manners
 from negbuild.model import Candidate
@@ -36,6 +36,11 @@ class Errand:
     def check(self, workspace: Workspace) -> None:
         """Raise UsageError where the order does not suit the source or the workspace."""
         self.source.check(self.order.search)
+        if self.base_url != self.source.base_url and is_no_address(self.base_url):
+            raise UsageError(
+                f"source {self.source.name}: the address of its service, {shown(self.base_url)}, is not an http "
+                "address; write it as in https://example.org"
+            )
         if path := self.order.search.path:
             if not path.exists():
                 raise UsageError(f"{path}: no such file or folder")

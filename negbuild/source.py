@@ -138,7 +138,7 @@ class Source:
 
     def address(self) -> str:
         """Address of the service: the one a person set, else the public one."""
-        return os.environ.get(f"NEGBUILD_{self.name.upper()}_URL", self.base_url).rstrip("/")
+        return (os.environ.get(f"NEGBUILD_{self.name.upper()}_URL") or self.base_url).rstrip("/")
 
     def check(self, search: Search) -> None:
         """Raise UsageError, with what to run instead, where the search is none for this source."""

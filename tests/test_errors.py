@@ -76,6 +76,18 @@ def fill(folder: Path, photo: Photo, count: int, first: int = 0) -> Path:
             "negbuild: source noise: asks no service; leave --url out",
         ),
         (
+            "crawl --query x --source openverse --url example.org/v1",
+            2,
+            "negbuild: source openverse: the address of its service, example.org/v1, is not an http address; write it "
+            "as in https://example.org",
+        ),
+        (
+            "crawl --query x --source openverse --url ftp://name:secret@example.org --dry-run",
+            2,
+            "negbuild: source openverse: the address of its service, ftp://example.org, is not an http address; write "
+            "it as in https://example.org",
+        ),
+        (
             "crawl --query x --source noise",
             2,
             "negbuild: source noise: takes no query, its pictures are what they are; leave --query out",
