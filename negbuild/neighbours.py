@@ -12,7 +12,7 @@ over them are the same groups; without equals they are all the pairs.
 
 import os
 from array import array
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
@@ -172,11 +172,14 @@ def _arriving(held: _Different, batch: Sequence[Fingerprint], radius: int, progr
 class Against:
     """Fingerprints that others are compared with, time and again, and that these never join."""
 
-    def __init__(self, others: Sequence[Fingerprint], radius: int) -> None:
-        """Report pairs at most `radius` bits apart (0 to 192)."""
+    def __init__(self, others: Sequence[Fingerprint], radius: int, groups: Sequence[str] = ()) -> None:
+        """Report pairs at most `radius` bits apart (0 to 192); of equals the first in each of the groups of others."""
         self._radius = _checked(radius)
         self._held = _Different()
-        self._held.take(others)
+        firsts: dict[int, dict[str, int]] = defaultdict(dict)
+        for place, number in enumerate(self._held.take(others)):
+            firsts[number].setdefault(groups[place] if groups else "", place)
+        self._firsts = {number: tuple(of_group.values()) for number, of_group in firsts.items()}
 
     def near(self, batch: Sequence[Fingerprint], progress: Progress = no_progress) -> Iterator[Neighbour]:
         """Give the pairs of `batch` against the others; see `between`."""
@@ -195,7 +198,8 @@ class Against:
         ends = np.searchsorted(hits[:, 1], np.arange(len(different) + 1)).tolist()
         for place, row in enumerate(numbers):
             for number, _, distance, orientation in hits[ends[row] : ends[row + 1]].tolist():
-                yield Neighbour(self._held.first[number], place, distance, orientation)
+                for first in self._firsts[number]:
+                    yield Neighbour(first, place, distance, orientation)
 
 
 def _near(way: Compare, stretches: Iterable[Stretch], newer: Stretch, radius: int) -> Near:

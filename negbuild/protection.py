@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from io import BytesIO
 from itertools import chain
@@ -28,7 +28,7 @@ from negbuild.workers import Call, Workers, here
 
 SAME_BYTES = "same bytes"
 
-_VERSION = f"{fingerprint.VERSION} {alignment.VERSION} pixels"
+_VERSION = f"{fingerprint.VERSION} {alignment.VERSION} pixels, each place"
 _BATCH = 256
 _PURPOSE = "keep out"
 _Prints = Sequence[tuple[str, Fingerprint]]
@@ -119,9 +119,10 @@ class Watch:
 
     def __init__(self, guards: Sequence[Guard]) -> None:
         """Watch for these."""
-        self._numbers = {guard.sha256: guard.number for guard in guards}
+        self._numbers = _numbers((guard.sha256, guard) for guard in guards)
         self._textured = [guard for guard in guards if guard.fingerprint.texture >= TWIN_TEXTURE]
-        self._against = Against([guard.fingerprint for guard in self._textured], TWIN_RADIUS)
+        prints = [guard.fingerprint for guard in self._textured]
+        self._against = Against(prints, TWIN_RADIUS, [guard.place for guard in self._textured])
 
     def guarded(self, batch: _Prints) -> list[Guarded]:
         """Find those among (SHA-256, fingerprint) that are copies."""
@@ -149,6 +150,7 @@ def check_guards(
     if not guards:
         return
     numbered = {_key(guard.number): guard for guard in guards}
+    places = {key: guard.place for key, guard in numbered.items()}  # one may be let in again, and the others not
 
     def look_of(key: str) -> Look:
         if key not in numbered:
@@ -160,9 +162,9 @@ def check_guards(
     last = guards[-1].number
     for above, images in _unchecked(prints, catalog.guard_checks(_VERSION), last):
         fresh = [(key, guard.fingerprint) for key, guard in numbered.items() if guard.number > above]
-        bytes_of = {numbered[key].sha256: numbered[key].number for key, _ in fresh}
-        seen = {numbered[key].pixels: numbered[key].number for key, _ in fresh if numbered[key].pixels}
-        for batch, pairs in confirmed_against(fresh, images, both, progress, call):
+        bytes_of = _numbers((numbered[key].sha256, numbered[key]) for key, _ in fresh)
+        seen = _numbers((numbered[key].pixels, numbered[key]) for key, _ in fresh if numbered[key].pixels)
+        for batch, pairs in confirmed_against(fresh, images, both, progress, call, groups=places):
             near = [Guarded(pair.newer, numbered[pair.older].number, pair.distance, pair.reason) for pair in pairs]
             same = [*_same_pixels(batch, seen, pixels_of), *_same_bytes(batch, bytes_of)]
             catalog.check_guards([sha256 for sha256, _ in batch], [*near, *same], (above, last), _VERSION)
@@ -208,13 +210,21 @@ def _unchecked(prints: _Prints, checks: dict[str, int], last: int) -> Iterator[t
     yield from ((above, images) for above, images in sorted(waiting.items()) if above < last)
 
 
-def _same_bytes(batch: _Prints, numbers: dict[str, int]) -> Iterator[Guarded]:
-    return (Guarded(sha256, numbers[sha256], 0, SAME_BYTES) for sha256, _ in batch if sha256 in numbers)
+def _numbers(guards: Iterable[tuple[str, Guard]]) -> dict[str, list[int]]:
+    """Name for what guards show one of them in each place: one in all would let it in again with its place."""
+    numbers: dict[str, dict[str, int]] = defaultdict(dict)
+    for shown, guard in guards:
+        numbers[shown].setdefault(guard.place, guard.number)
+    return {shown: list(places.values()) for shown, places in numbers.items()}
 
 
-def _same_pixels(batch: _Prints, numbers: dict[str, int], pixels_of: PixelsOf) -> Iterator[Guarded]:
+def _same_bytes(batch: _Prints, numbers: Mapping[str, Sequence[int]]) -> Iterator[Guarded]:
+    return (Guarded(sha256, number, 0, SAME_BYTES) for sha256, _ in batch for number in numbers.get(sha256, ()))
+
+
+def _same_pixels(batch: _Prints, numbers: Mapping[str, Sequence[int]], pixels_of: PixelsOf) -> Iterator[Guarded]:
     held = pixels_of(exact(batch), sizes(numbers)) if numbers else {}
-    return (Guarded(sha256, numbers[seen], 0, EQUAL) for sha256, seen in held.items() if seen in numbers)
+    return (Guarded(sha256, number, 0, EQUAL) for sha256, seen in held.items() for number in numbers.get(seen, ()))
 
 
 def _lacks_pixels(guard: Guard) -> bool:

@@ -12,7 +12,7 @@ are all equal are twins, which `pixels` tells.
 import json
 import os
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -120,12 +120,16 @@ def confirmed_against(
     views: Views,
     progress: Progress = no_progress,
     call: Call = here,
+    *,
+    groups: Mapping[str, str],
 ) -> Iterator[tuple[_Batch, list[Pair]]]:
     """Look at the pairs of each new image with `others`, pixel by pixel; give each batch and its pairs of twins.
 
-    The others are the older ones of the pairs. `views` and `call` are asked from several threads.
+    The others are the older ones of the pairs; of those with equal fingerprints one in each of the `groups` of their
+    keys. `views` and `call` are asked from several threads.
     """
-    looker, against = _Looker([*others, *new], views, call), Against(_prints(others), JOIN_RADIUS)
+    looker = _Looker([*others, *new], views, call)
+    against = Against(_prints(others), JOIN_RADIUS, [groups[key] for key, _ in _textured(others)])
 
     def found() -> Iterator[tuple[_Batch, Near]]:
         first = len(_textured(others))

@@ -220,6 +220,41 @@ def test_what_was_kept_out_can_be_let_in_again(project: Path, negbuild: Negbuild
     assert execute(project, "SELECT (SELECT count(*) FROM guarded), (SELECT count(*) FROM guard_sketches)") == [(0, 0)]
 
 
+def test_what_two_places_keep_out_stays_out_while_one_of_them_does(
+    project: Path, negbuild: Negbuild, photo: Photo
+) -> None:
+    plain = Image.linear_gradient("L").resize(SIZE).point(lambda level: 120 + level // 25)  # only its pixels tell
+    fill(project / "plain", {"plain.png": as_png(plain)})
+    assert negbuild("add", "plain", "--category", "street", "--role", "unknown", "--json").json["unique"] == 1
+    crop, brighter = cropped(photo(105, SIZE)), encoded(enlarged(photo(106, SIZE)))
+    fill(project / "one", {"mirror.jpg": mirrored(photo(3, SIZE)), "crop.jpg": crop, "larger.jpg": brighter})
+    fill(
+        project / "two", {"same.jpg": mirrored(photo(3, SIZE)), "crop.jpg": crop + b"\0", "other.jpg": photo(106, SIZE)}
+    )
+    fill(project / "one", {"plain.bmp": as_bmp(plain)})
+    fill(project / "two", {"plain.bmp": as_bmp(plain) + b"\0"})
+    for place, other in ("one", "two"), ("two", "one"):
+        assert len(negbuild("dedup", "--against", place, "--against", other, "--json").json["kept_out"]) == 4
+        done = negbuild("dedup", "--forget-against", place)
+        assert done.out == f"{project / place}: 4 pictures kept out no more, 0 held are free for splits\n"
+        assert {one["place"] for one in negbuild("dedup", "--json").json["kept_out"]} == {str(project / other)}
+        assert negbuild("split", "--json").json["omitted"] == {"a copy of a picture kept out": 4}
+        done = negbuild("dedup", "--forget-against", other)
+        assert done.out == f"{project / other}: 4 pictures kept out no more, 4 held are free for splits\n"
+
+
+def as_png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def as_bmp(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.convert("RGB").save(buffer, "BMP")
+    return buffer.getvalue()
+
+
 def test_names_that_are_no_text_are_kept_out_too(project: Path, negbuild: Negbuild, photo: Photo) -> None:
     folder = project / "old\udcff"  # as file systems of before UTF-8 have them
     fill(folder, {"caf\udce9.jpg": mirrored(photo(3, SIZE))})
