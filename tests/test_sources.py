@@ -1,7 +1,12 @@
 """`negbuild sources`: what there is, what is missing, and what works."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
@@ -19,6 +24,7 @@ ALL = {
 class Server(Protocol):
     url: str
     routes: dict[str, Any]
+    asked: dict[str, int]
 
 
 @pytest.fixture
@@ -102,3 +108,27 @@ def test_a_check_says_what_is_wrong_and_exits_with_4(
     )
     (line,) = (line for line in done.out.splitlines() if line.startswith("openverse"))
     assert verdict in line
+
+
+def test_ctrl_c_ends_a_check_though_a_service_hangs(
+    openverse: dict[str, str], server: Server, reply: Replies, environment: Callable[..., Any], tmp_path: Path
+) -> None:
+    server.routes["/v1/images/"] = reply(b"{}", delay=60)
+    checking = subprocess.Popen(
+        [sys.executable, "-m", "negbuild", "sources", "--check", "openverse"],
+        cwd=tmp_path,
+        env=environment(**openverse),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while server.asked["/v1/images/"] == 0:
+        time.sleep(0.02)
+    checking.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    try:
+        _, said = checking.communicate(timeout=10)
+    finally:
+        checking.kill()
+    assert time.monotonic() - began < 3
+    assert (checking.returncode, said.count("Traceback")) == (130, 0), said

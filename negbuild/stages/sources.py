@@ -1,9 +1,11 @@
 """Tell what sources there are and whether they are ready; ask each whether it works."""
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, as_completed
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 
 from negbuild.addresses import shown
 from negbuild.errands import Errand
@@ -51,12 +53,11 @@ def sources(
     states = {source.name: _state(source) for source in found}
     if manners:
         asked = [source for source in found if source.address() and not source.missing()]
-        with ThreadPoolExecutor(max(1, len(asked))) as threads:
-            questions = {threads.submit(_ask, source, manners): source.name for source in asked}
-            for done, question in enumerate(as_completed(questions), 1):
-                name, (works, said) = questions[question], question.result()
-                states[name] = replace(states[name], works=works, found=said)
-                progress(done, len(asked))
+        questions = {_begin(partial(_ask, source, manners)): source.name for source in asked}
+        for done, question in enumerate(as_completed(questions), 1):
+            name, (works, said) = questions[question], question.result()
+            states[name] = replace(states[name], works=works, found=said)
+            progress(done, len(asked))
     return list(states.values())
 
 
@@ -75,6 +76,20 @@ def _state(source: Source) -> SourceState:
         example=source.example,
         options=list(source.options),
     )
+
+
+def _begin(ask: Callable[[], tuple[bool, str]]) -> Future[tuple[bool, str]]:
+    """Ask in a thread of its own, a daemon: the interpreter waits for those of a pool, also where it is interrupted."""
+    answer = Future[tuple[bool, str]]()
+
+    def run() -> None:
+        try:
+            answer.set_result(ask())
+        except BaseException as error:  # noqa: BLE001  raised again where it is waited for
+            answer.set_exception(error)
+
+    threading.Thread(target=run, name="question", daemon=True).start()
+    return answer
 
 
 def _ask(source: Source, manners: Manners) -> tuple[bool, str]:
