@@ -62,6 +62,11 @@ def test_a_key_that_is_set_makes_a_source_ready_and_is_not_shown(negbuild: Negbu
     assert "my-secret" not in done.out
 
 
+def test_an_address_that_is_set_to_nothing_is_not_set(negbuild: Negbuild) -> None:
+    told = negbuild("sources", "openverse", "--json", env={"NEGBUILD_OPENVERSE_URL": ""}).json
+    assert told[0]["address"] == find_source("openverse").base_url != ""
+
+
 def test_one_source_is_told_whole_with_the_options_that_only_it_has(negbuild: Negbuild) -> None:
     for name in source_names():
         done = negbuild("sources", name)
