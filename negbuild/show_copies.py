@@ -60,7 +60,8 @@ def _unplaced(result: "AuditResult") -> list[str]:
 
 
 def _twin_note(pair: "Twins") -> str:
-    notes = ["" if pair.orientation == "as is" else pair.orientation, f"{pair.distance} bits apart", "leak" * pair.leak]
+    apart = f"{counted(pair.distance, 'bit')} apart"
+    notes = ["" if pair.orientation == "as is" else pair.orientation, apart, "leak" * pair.leak]
     return ", ".join([note for note in notes if note] + ["other label"] * pair.disputed)
 
 
@@ -156,7 +157,7 @@ def _histogram(copies: Mapping[int, int], others: Mapping[int, int]) -> list[str
         (f"{start}-{start + _BIN - 1}", *(_within(counts, start) for counts in (copies, others)))
         for start in range(0, last * _BIN, _BIN)
     ]
-    gap = f"copies reach {max(copies)} bits"
+    gap = f"copies reach {counted(max(copies), 'bit')}"
     if others:
         gap += f", other pictures begin at {min(others)}"
         gap += ": a gap" if max(copies) < min(others) else ": no gap, only their pixels tell them apart"

@@ -213,6 +213,23 @@ def test_a_place_without_a_picture_is_an_error_and_one_with_unreadable_ones_is_n
     assert "not compared 1: 1 not an image" in done.out.splitlines()
 
 
+def test_one_bit_is_one_bit(negbuild: Negbuild, tmp_path: Path, photo: Photo) -> None:
+    (tmp_path / "data").mkdir()
+    for number in range(20):
+        data = photo(number)
+        (tmp_path / "data" / f"{number}.jpg").write_bytes(data)
+        (tmp_path / "data" / f"small_{number}.jpg").write_bytes(altered(data, lambda image: image.resize((120, 90))))
+    for pair in negbuild("dedup", "data", "--json").json["twins"]:
+        if pair["distance"] != 1:
+            (tmp_path / "data" / pair["other"]).unlink()
+    lines = negbuild("dedup", "data", "--list").out.splitlines()
+    pairs = [line for line in lines if " = " in line]
+    assert pairs
+    assert all(line.endswith("(1 bit apart)") for line in pairs)
+    assert lines[-1].startswith("copies reach 1 bit")
+    assert not lines[-1].startswith("copies reach 1 bits")
+
+
 def test_a_dataset_of_ours_has_none(negbuild: Negbuild) -> None:
     assert negbuild("demo").code == 0
     found = negbuild("dedup", "negbuild-demo/dataset", "--json").json
