@@ -1,7 +1,7 @@
 """Bytes to a checked picture, and a checked picture to the bytes that every loader reads.
 
-Pure functions: no path, no catalog. A JPEG is decoded once, at the scale the fingerprint needs; that reads every
-byte of its scan, so that a truncated file shows.
+Pure functions: no path, no catalog. A JPEG is decoded once, at the scale the fingerprint needs, but for one that seems
+flat there; that reads every byte of its scan, so that a truncated file shows.
 """
 
 import hashlib
@@ -148,8 +148,7 @@ def _inspected(opened: ImageFile, data: bytes) -> Inspection | Skip:
     orientation = _orientation(opened)
     grey = _turned(_grey(opened), orientation)
     thumbnail = grey.reduce(max(1, min(grey.size) // _THUMBNAIL_SIDE))
-    # Averaging never adds deviation, so that the many pixels are seldom looked at.
-    if _deviation(thumbnail) < _FLAT_DEVIATION and _deviation(grey) < _FLAT_DEVIATION:
+    if _deviation(thumbnail) < _FLAT_DEVIATION and _is_flat(grey, data, opened.size != (width, height)):
         return Skip(SkipReason.FLAT, f"{width} x {height}")
     image = Image(
         sha256=hashlib.sha256(data).hexdigest(),
@@ -159,6 +158,20 @@ def _inspected(opened: ImageFile, data: bytes) -> Inspection | Skip:
         size=len(data),
     )
     return Inspection(image, trimmed(thumbnail))
+
+
+def _is_flat(grey: Pillow.Image, data: bytes, reduced: bool) -> bool:
+    """Whether all pixels are even; averaging never adds deviation, so that these many are seldom looked at.
+
+    A JPEG that was decoded at a smaller scale is decoded in full: the same pixels in another format are no flatter.
+    """
+    if _deviation(grey) >= _FLAT_DEVIATION:
+        return False
+    if not reduced:
+        return True
+    with Pillow.open(BytesIO(data), formats=FORMATS) as whole:
+        whole.draft("L", whole.size)
+        return _deviation(_grey(whole)) < _FLAT_DEVIATION
 
 
 def _deviation(grey: Pillow.Image) -> float:

@@ -180,6 +180,25 @@ def test_a_copy_of_a_plain_picture_that_is_kept_out_enters_no_split(
     assert [one["title"] for one in negbuild("dedup", "--json").json["kept_out"]] == ["g1.bmp", "g1.png", "late.tif"]
 
 
+def test_a_large_jpeg_is_no_flatter_than_its_pixels_in_another_format(
+    tmp_path: Path, negbuild: Negbuild, photo: Photo
+) -> None:
+    grain = np.random.default_rng(1).normal(128, 6, (1600, 1600))  # of which nothing is left at an eighth of the size
+    paper = encoded(Image.fromarray(np.rint(grain).astype(np.uint8)).convert("RGB"), "JPEG", quality=95)
+    with Image.open(io.BytesIO(paper)) as image:
+        fill(tmp_path, {"held/paper.png": encoded(image, "PNG"), "held/photo.jpg": photo(1)})
+    fill(tmp_path, {"testset/paper.jpg": paper, "testset/photo.jpg": photo(900)})
+    add(negbuild, "held", "wall")
+    found = negbuild("dedup", "--against", "testset", "--json").json
+    assert [(one["title"], one["name"], one["reason"]) for one in found["kept_out"]] == [
+        ("paper.png", "paper.jpg", "every pixel equal")
+    ]
+    add(negbuild, "testset", "wall")
+    assert len(negbuild("dedup", "--json").json["dropped"]) == 0  # both are kept out
+    assert negbuild("dedup", "--forget-against", "testset").code == 0
+    assert len(negbuild("dedup", "--json").json["dropped"]) == 1
+
+
 def test_what_an_older_negbuild_kept_out_is_looked_at_when_its_place_is_named_again(
     project: Path, negbuild: Negbuild
 ) -> None:
