@@ -32,11 +32,12 @@ _TURNS = len(ORIENTATIONS)
 def _widened() -> None:
     """Let LLVM use all 512 bits where they can be counted at once; by itself it keeps to 256 on processors of Intel.
 
-    Those that slowed down for the wide ones had no `vpopcntq`. What a person has set (`NUMBA_CPU_FEATURES`) is left.
+    Those that slowed down for the wide ones had no `vpopcntq`. What a person has set (`NUMBA_CPU_FEATURES`,
+    `NUMBA_ENABLE_AVX`) is left: numba itself heeds the second one only where nobody says which features there are.
     """
     config: Any = numba.config
     features = llvm.get_host_cpu_features()
-    if config.CPU_FEATURES is None and features.get("avx512vpopcntdq"):
+    if config.CPU_FEATURES is None and config.ENABLE_AVX and features.get("avx512vpopcntdq"):
         config.CPU_FEATURES = f"{features.flatten()},-prefer-256-bit"
 
 

@@ -34,5 +34,6 @@ def test_bits_are_counted_512_at_a_time_where_the_processor_can(environment: dic
     assert ("zmm" in widths(environment)) == llvm.get_host_cpu_features().get("avx512vpopcntdq", False)
 
 
-def test_features_a_person_has_set_are_left(environment: dict[str, str]) -> None:
-    assert "zmm" not in widths({**environment, "NUMBA_CPU_FEATURES": ""})
+@pytest.mark.parametrize(("name", "value"), [("NUMBA_CPU_FEATURES", ""), ("NUMBA_ENABLE_AVX", "0")])
+def test_features_a_person_has_set_are_left(environment: dict[str, str], name: str, value: str) -> None:
+    assert "zmm" not in widths({**environment, name: value})
