@@ -243,6 +243,15 @@ def test_what_is_not_there_is_one_line(negbuild: Negbuild) -> None:
     assert (done.code, done.err) == (2, "negbuild: nowhere: no such file or folder\n")
 
 
+def test_one_copy_is_put_back_as_one(negbuild: Negbuild, tmp_path: Path, photo: Photo) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "1.jpg").write_bytes(photo(1))
+    (tmp_path / "photos" / "2.jpg").write_bytes(photo(1, quality=50))
+    assert negbuild("add", "photos", "--category", "dog", "--role", "known").code == 0
+    assert negbuild("dedup").code == 0
+    assert negbuild("dedup", "--undo").out == "1 copy put back; `negbuild dedup` sets it aside again\n"
+
+
 def test_copies_are_listed_put_back_and_set_aside_again(negbuild: Negbuild, tmp_path: Path, photo: Photo) -> None:
     (tmp_path / "photos").mkdir()
     for number in range(6):
@@ -262,6 +271,7 @@ def test_copies_are_listed_put_back_and_set_aside_again(negbuild: Negbuild, tmp_
     assert negbuild("status", "--json").json["categories"][0]["copies"] == 0
     assert negbuild("dedup", "--json").json == first
     assert negbuild("dedup", "--undo", "--json").json == {"put_back": 6}
+    assert negbuild("dedup", "--undo").out == "no copy was set aside\n"
     both = negbuild("dedup", "photos", "--undo")
     assert (both.code, both.err) == (
         2,

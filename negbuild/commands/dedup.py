@@ -109,8 +109,9 @@ def dedup(
 
     if undo:
         undone = stage.undo(workspace)
-        line = f"{counted(undone.put_back, 'copy', 'copies')} put back; `negbuild dedup` sets them aside again"
-        terminal.show(undone, [line], as_json=as_json)
+        again = f"`negbuild dedup` sets {'it' if undone.put_back == 1 else 'them'} aside again"
+        line = f"{counted(undone.put_back, 'copy', 'copies')} put back; {again}"
+        terminal.show(undone, [line if undone.put_back else "no copy was set aside"], as_json=as_json)
         return
     if forgotten:
         freed = stage.forget(workspace, forgotten)
