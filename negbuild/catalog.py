@@ -35,7 +35,7 @@ from negbuild.provenance import Sighting
 from negbuild.schema import MIGRATIONS
 from negbuild.services import Services
 from negbuild.verdicts import Verdicts
-from negbuild.waiting import DONE, ORIGIN, Waiting, origin, values_of
+from negbuild.waiting import DONE, ORIGIN, Waiting, origin_of, values_of
 
 _LAYOUT = Layout(0x6E656762, MIGRATIONS, [("address_key", 1, address_key)])  # "negb"
 _PRECEDENCE = (Role.KNOWN, Role.UNSEEN, Role.UNKNOWN)
@@ -244,7 +244,7 @@ def _tried(settled: Settled) -> tuple[object, ...]:
     if isinstance(outcome, Skip):
         why = (outcome.reason, outcome.detail, outcome.limit, outcome.retry_at)
     version = (validators.etag, validators.last_modified, address_key(settled.candidate.url))
-    return (*origin(settled.candidate), settled.query, _sha256(settled), *why, *version)
+    return (*origin_of(settled.candidate), settled.query, _sha256(settled), *why, *version)
 
 
 def _earlier(here: int, sha256: str | None, etag: str, modified: str, *why: Any) -> Earlier:  # noqa: ANN401  a row

@@ -33,10 +33,15 @@ class Errand:
         """Address of the service: the one that a person gave for this errand, else what the source says."""
         return self.order.search.base_url or self.source.address()
 
+    @property
+    def official(self) -> bool:
+        """Whether that is the service which the source itself names."""
+        return self.base_url == self.source.base_url
+
     def check(self, workspace: Workspace) -> None:
         """Raise UsageError where the order does not suit the source or the workspace."""
         self.source.check(self.order.search)
-        if self.base_url != self.source.base_url and is_no_address(self.base_url):
+        if not self.official and is_no_address(self.base_url):
             raise UsageError(
                 f"source {self.source.name}: the address of its service, {shown(self.base_url)}, is not an http "
                 "address; write it as in https://example.org"
@@ -66,12 +71,12 @@ class Errand:
 
     def manners(self, manners: Manners) -> Manners:
         """Manners towards this source: the limits of a picture, its documented hosts, and what it grants to all."""
-        service, official = host_of(self.base_url), self.base_url == self.source.base_url
+        service = host_of(self.base_url)
         return replace(
             manners,
             max_bytes=self.order.limits.max_bytes,
             documented=manners.documented.union([service, *self.source.documented] if service else []),
-            allowances={service: self.source.allowances} if official and self.source.allowances else {},
+            allowances={service: self.source.allowances} if self.official and self.source.allowances else {},
         )
 
 

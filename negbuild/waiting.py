@@ -19,9 +19,11 @@ Crawled = tuple[str, str, str]
 """How a candidate was crawled: its source, query and category."""
 
 ORIGIN = tuple(field.name for field in fields(Candidate))
-origin = attrgetter(*ORIGIN)
+"""Columns that say where a candidate comes from, in the order of its fields."""
+origin_of = attrgetter(*ORIGIN)
 _COLUMNS = ", ".join(ORIGIN)
 DONE = "DELETE FROM pending WHERE source = ? AND source_id = ? AND category = ?"
+"""Strikes a candidate that needs not be tried any more."""
 _TRIED_BEFORE = "AND (source, source_id, category) IN (SELECT source, source_id, category FROM candidates)"
 _FAILED_FOR_NOW = json.dumps([reason for reason in SkipReason if reason.transient])
 
@@ -33,7 +35,7 @@ class Waiting:
 
     def expect(self, batch: Sequence[Candidate], query: str) -> None:
         """Write candidates that were named and will be tried; those that another query left are this one's now."""
-        rows = ((*origin(candidate), query, host_of(candidate.url)) for candidate in batch)
+        rows = ((*origin_of(candidate), query, host_of(candidate.url)) for candidate in batch)
         with self._file.transaction():
             others = ((one.source, one.source_id, one.category, query) for one in batch)
             self._file.run(f"{DONE} AND query <> ?", others)

@@ -39,9 +39,9 @@ def cropped(data: bytes) -> bytes:
         return encoded(image.crop((across, down, image.width - across, image.height - down)))
 
 
-def encoded(image: Image.Image) -> bytes:
+def encoded(image: Image.Image, kind: str = "JPEG") -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=60)
+    image.save(buffer, kind, quality=60)
     return buffer.getvalue()
 
 
@@ -224,15 +224,15 @@ def test_what_two_places_keep_out_stays_out_while_one_of_them_does(
     project: Path, negbuild: Negbuild, photo: Photo
 ) -> None:
     plain = Image.linear_gradient("L").resize(SIZE).point(lambda level: 120 + level // 25)  # only its pixels tell
-    fill(project / "plain", {"plain.png": as_png(plain)})
+    fill(project / "plain", {"plain.png": encoded(plain, "PNG")})
     assert negbuild("add", "plain", "--category", "street", "--role", "unknown", "--json").json["unique"] == 1
     crop, brighter = cropped(photo(105, SIZE)), encoded(enlarged(photo(106, SIZE)))
     fill(project / "one", {"mirror.jpg": mirrored(photo(3, SIZE)), "crop.jpg": crop, "larger.jpg": brighter})
     fill(
         project / "two", {"same.jpg": mirrored(photo(3, SIZE)), "crop.jpg": crop + b"\0", "other.jpg": photo(106, SIZE)}
     )
-    fill(project / "one", {"plain.bmp": as_bmp(plain)})
-    fill(project / "two", {"plain.bmp": as_bmp(plain) + b"\0"})
+    fill(project / "one", {"plain.bmp": encoded(plain.convert("RGB"), "BMP")})
+    fill(project / "two", {"plain.bmp": encoded(plain.convert("RGB"), "BMP") + b"\0"})
     for place, other in ("one", "two"), ("two", "one"):
         assert len(negbuild("dedup", "--against", place, "--against", other, "--json").json["kept_out"]) == 4
         done = negbuild("dedup", "--forget-against", place)
@@ -241,18 +241,6 @@ def test_what_two_places_keep_out_stays_out_while_one_of_them_does(
         assert negbuild("split", "--json").json["omitted"] == {"a copy of a picture kept out": 4}
         done = negbuild("dedup", "--forget-against", other)
         assert done.out == f"{project / other}: 4 pictures kept out no more, 4 held are free for splits\n"
-
-
-def as_png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def as_bmp(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.convert("RGB").save(buffer, "BMP")
-    return buffer.getvalue()
 
 
 def test_names_that_are_no_text_are_kept_out_too(project: Path, negbuild: Negbuild, photo: Photo) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from llvmlite import binding as llvm
@@ -18,7 +19,7 @@ print(*(wide for wide in ("xmm", "ymm", "zmm") if any("vpopcntq" in x and wide i
 
 
 @pytest.fixture
-def environment(tmp_path: object) -> dict[str, str]:
+def environment(tmp_path: Path) -> dict[str, str]:
     """A cache of its own: what was compiled before tells no assembly."""
     return {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
 

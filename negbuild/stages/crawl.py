@@ -98,7 +98,7 @@ def crawl_all(
         intake, manners = Intake(catalog, workspace.store), manners or Manners()
         hosts = Hosts(manners.pace)
         for errand in errands:
-            if errand.base_url != errand.source.base_url:
+            if not errand.official:
                 catalog.add_service(errand.source.name, host_of(errand.base_url))
         parts = [
             _Part(errand, problem, catalog.unique_count(*errand.key))
