@@ -16,6 +16,8 @@ from negbuild.network import Network
 
 _NO_NETWORK = {errno.ENETUNREACH, errno.ENETDOWN}
 _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+_REFUSALS = {401, 402, 403, 407, 451}
+_GONE = {404, 410}
 _ASK_LATER = {socket.EAI_AGAIN, socket.EAI_SYSTEM, socket.EAI_FAIL}
 # In the order of asking: a class stands before those it is made from.
 _MEANINGS: tuple[tuple[type[BaseException], SkipReason], ...] = (
@@ -142,6 +144,13 @@ def failure(error: Exception) -> Skip:
         reason = SkipReason.MALFORMED
     said = without_addresses(" ".join(str(error).split())) or type(error).__name__
     return Skip(reason, said[:200])
+
+
+def final(status: int) -> Skip:
+    """Return what an HTTP status that will stay the same is recorded as."""
+    if status in _GONE:
+        return Skip(SkipReason.GONE, f"HTTP {status}")
+    return Skip(SkipReason.REFUSED if status in _REFUSALS else SkipReason.HTTP_ERROR, f"HTTP {status}")
 
 
 def is_ours(error: Exception) -> bool:

@@ -9,7 +9,7 @@ import math
 import re
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import NamedTuple
@@ -19,11 +19,11 @@ import aiohttp
 from yarl import URL
 
 from negbuild.addresses import host_of, is_public, refusal
-from negbuild.connection import Resolver, Room, failure, is_of_names, is_ours
+from negbuild.connection import Resolver, Room, failure, final, is_of_names, is_ours
 from negbuild.errors import NetworkDown
 from negbuild.hosts import Host, Hosts, asked_wait, backoff, is_retried, throttled
 from negbuild.manners import Manners
-from negbuild.model import NO_VALIDATORS, Skip, SkipReason, Validators
+from negbuild.model import Skip, SkipReason, Validators
 from negbuild.robots import LONGEST_ROBOTS, OF_THE_HOST, Robots, opt_out
 
 ATTEMPTS = 5
@@ -33,8 +33,6 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Where hosts of pictures send who asks for one that was taken away: Flickr and Imgur.
 _TOMBSTONES = re.compile(r"/(photo_unavailable[^/]*|removed\.png)$")
 _NO_UTF_8 = re.compile("[\udc80-\udcff]")  # how the client gives such bytes of a header
-_REFUSALS = {401, 402, 403, 407, 451}
-_GONE = {404, 410}
 _TRIED_AGAIN = {SkipReason.THROTTLED, SkipReason.TIMEOUT, SkipReason.UNREACHABLE, SkipReason.TOO_SLOW}
 _CONNECTIONS = 256
 _ROOM = 256 * 2**20  # bytes of pictures in memory, those being read included
@@ -51,12 +49,16 @@ class Fetched(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """What is asked for: with which headers, at most how many bytes, how often; a robots.txt is cut, not refused."""
+    """What is asked for: with which headers, at most how many bytes, how often; a robots.txt is cut, not refused.
+
+    It asks for no robots.txt of `documented` hosts.
+    """
 
     most: int
     attempts: int = ATTEMPTS
     headers: Mapping[str, str] = field(default_factory=dict)
     robots: bool = False
+    documented: Collection[str] = ()
 
 
 class _Try(NamedTuple):
@@ -96,14 +98,16 @@ class Downloads:
         """Wait for no host any more; what is being read goes on."""
         self._ending.set()
 
-    async def fetch(self, url: str, known: Validators = NO_VALIDATORS) -> Fetched | Skip:
+    async def fetch(self, url: str, known: Validators, manners: Manners) -> Fetched | Skip:
         """Download one file, or say why not; busy and failing hosts are tried again a few times.
 
-        With `known`, only if it changed. The bytes count as held in memory until `release`. Raises NetworkDown where
-        nothing at all can be reached, CancelledError where the run is ending.
+        With `known`, only if it changed. How many bytes it may have, and which hosts are documented, `manners` say; the
+        rest is as for all. The bytes count as held in memory until `release`. Raises NetworkDown where nothing at all
+        can be reached, CancelledError where the run is ending.
         """
         asked = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
-        wish = _Wish(self._manners.max_bytes, headers={name: value for name, value in asked.items() if value})
+        headers = {name: value for name, value in asked.items() if value}
+        wish = _Wish(manners.max_bytes, headers=headers, documented=manners.documented)
         longest = self._manners.deadline + self._manners.longest_wait
         try:
             async with asyncio.timeout(longest):
@@ -142,7 +146,7 @@ class Downloads:
         for _ in range(MOST_REDIRECTS + 1):
             host = self._hosts[host_of(url)]
             refused = refusal(url, allow_private=self._manners.allow_private)
-            if refused or (not wish.robots and (refused := await self._disallowed(url))):
+            if refused or (not wish.robots and (refused := await self._disallowed(url, wish))):
                 return _Try(refused, host)
             if closed := await self._turn(host):
                 return _Try(closed, host)
@@ -158,9 +162,9 @@ class Downloads:
             url = step
         return _Try(Skip(SkipReason.TOO_MANY_REDIRECTS, f"more than {MOST_REDIRECTS}"), host)
 
-    async def _disallowed(self, url: str) -> Skip | None:
+    async def _disallowed(self, url: str, wish: _Wish) -> Skip | None:
         name = host_of(url)
-        if not self._manners.obey_opt_outs or name in self._manners.documented:
+        if not self._manners.obey_opt_outs or name in wish.documented:
             return None
         rules = await self._robots.rules(url)
         if isinstance(rules, Skip):
@@ -250,7 +254,7 @@ class Downloads:
         if status == HTTPStatus.NOT_MODIFIED and wish.headers:
             return Fetched(b"", validators, unchanged=True)
         if status != HTTPStatus.OK:
-            return _refusal(status)
+            return final(status)
         data = await self._body(response, wish)
         return data if isinstance(data, Skip) else Fetched(data, validators)
 
@@ -292,9 +296,3 @@ class Downloads:
 def _readable(header: str) -> str:
     """Write the bytes of a header that are not UTF-8 as addresses do, since no file could hold them as they are."""
     return _NO_UTF_8.sub(lambda byte: f"%{ord(byte[0]) - 0xDC00:02X}", header)
-
-
-def _refusal(status: int) -> Skip:
-    if status in _GONE:
-        return Skip(SkipReason.GONE, f"HTTP {status}")
-    return Skip(SkipReason.REFUSED if status in _REFUSALS else SkipReason.HTTP_ERROR, f"HTTP {status}")

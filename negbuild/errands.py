@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from negbuild.addresses import host_of, is_no_address, shown
 from negbuild.errors import SourceError, UsageError
 from negbuild.manners import Manners
-from negbuild.model import Candidate
+from negbuild.model import Candidate, Progress, no_progress
 from negbuild.names import category_name, whole_characters
 from negbuild.order import Order
 from negbuild.source import Source, Takes, Web, find_source
@@ -139,3 +139,80 @@ def even_shares(wanted: int, held: Sequence[int], able: Collection[int]) -> list
         shares[index] = max(held[index], left // (len(poorest_last) - place))
         left -= shares[index]
     return shares
+
+
+class Shares:
+    """How many pictures each of several errands under way is to hold: what one cannot bring, the others do."""
+
+    def __init__(self, wanted: int | None, held: Sequence[int], progress: Progress = no_progress) -> None:
+        """Share out so many pictures (None: all there are), of which each errand holds some by now."""
+        self._wanted, self._progress = wanted, progress
+        self._at_first, self.held = list(held), list(held)
+        self._able = set(range(len(held)))
+        self._even = self._shared_out()
+
+    def missing(self, errand: int) -> int | None:
+        """Pictures that an errand, by its place, has still to bring, if no other ends short; None: all there are."""
+        return None if self._wanted is None else max(0, self._even[errand] - self.held[errand])
+
+    def lacks(self, errand: int) -> bool:
+        """Whether an errand can bring more, and should."""
+        return errand in self._able and self.missing(errand) != 0
+
+    def hold(self, errand: int, number: int) -> None:
+        """Note how many pictures an errand holds."""
+        self.held[errand] = number
+        self._progress(sum(self.held), self._wanted)
+
+    def end(self, errand: int) -> None:
+        """Note that an errand has no more to bring."""
+        self._able.discard(errand)
+        self._at_first[errand] = self.held[errand]
+        self._even = self._shared_out()
+
+    @property
+    def reached(self) -> bool:
+        """Whether nothing more is to be brought."""
+        return not any(map(self.lacks, self._able))
+
+    def _shared_out(self) -> list[int]:
+        # By what each held at first, so that no share shrinks while its errand has pictures recorded.
+        return even_shares(self._wanted or 0, self._at_first, self._able)
+
+
+class Quota:
+    """One errand's part of them."""
+
+    def __init__(self, shares: Shares, place: int) -> None:
+        """Stand for the errand at this place of the shares."""
+        self._shares, self._place = shares, place
+        self.before = shares.held[place]
+        """Pictures that it held at first."""
+
+    @property
+    def held(self) -> int:
+        """Pictures that it holds."""
+        return self._shares.held[self._place]
+
+    @property
+    def missing(self) -> int | None:
+        """Pictures that it has still to bring; None: all there are."""
+        return self._shares.missing(self._place)
+
+    @property
+    def lacks(self) -> bool:
+        """Whether it can bring more, and should."""
+        return self._shares.lacks(self._place)
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no other errand, either, is to bring more."""
+        return self._shares.reached
+
+    def add(self, number: int) -> None:
+        """Note so many more pictures."""
+        self._shares.hold(self._place, self.held + number)
+
+    def end(self) -> None:
+        """Note that it has no more to bring."""
+        self._shares.end(self._place)

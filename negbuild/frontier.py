@@ -1,11 +1,11 @@
 """Candidates that wait to be fetched: a short queue for each host in memory, the rest in the catalog.
 
 A host that is slow or resting keeps only its own candidates waiting, and memory does not grow with their number. No
-candidate waits or is under way twice: neither under its name, nor under its address.
+candidate waits or is under way twice, in none of the errands of a run: neither under its name, nor under its address.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ class Entry(NamedTuple):
     def keys(self) -> tuple[object, ...]:
         """What no other entry may have in common with this one."""
         address = address_key(self.candidate.url)
-        name = (self.candidate.source_id, self.candidate.category)
+        name = _name(self.candidate)
         return (name, address) if address else (name,)
 
 
@@ -40,10 +40,9 @@ class Once:
 
     def is_new(self, candidate: Candidate) -> bool:
         """Whether none that was asked about before has the name or the address of this one."""
-        name, *address = Entry(candidate, "").keys
-        keys = {(candidate.source, name), *address}
+        keys = Entry(candidate, "").keys
         new = self._seen.isdisjoint(keys)
-        self._seen |= keys
+        self._seen.update(keys)
         return new
 
 
@@ -75,20 +74,35 @@ class _Queue:
         return len(self.waiting) + self.under_way + self.on_disk
 
 
+Claims = dict[object, list[tuple["Frontier", Candidate]]]
+"""What waits in memory or is under way, by its keys: whose other candidates wait for what becomes of it."""
+
+
 class Frontier:
     """The queues of all hosts, which take turns."""
 
-    def __init__(self, wait: Callable[[str, int], float], on_disk: Counter[str], *, spill: bool) -> None:
+    def __init__(
+        self,
+        wait: Callable[[str, int], float],
+        on_disk: Counter[str],
+        *,
+        spill: bool,
+        claims: Claims | None = None,
+    ) -> None:
         """Ask `wait` how many seconds a host with so many under way wants to be left alone.
 
         `on_disk` counts the candidates of each host that earlier runs left; `spill` says that this one may leave some.
+        Frontiers of one run share their `claims`.
         """
         self._wait, self._spill = wait, spill
         self._queues = {host: _Queue(on_disk=number) for host, number in on_disk.items()}
         self._turns: deque[str] = deque()
         self._resting: set[str] = set()
         self._dry = set(on_disk)  # hosts of which only the disk has candidates
-        self._held: dict[object, list[Candidate]] = {}
+        self._claims: Claims = {} if claims is None else claims
+        self._freed: list[Candidate] = []
+        self.behind = 0
+        """How many candidates wait for what becomes of another one."""
         self.waiting = 0
         self.on_disk = on_disk.total()
 
@@ -102,15 +116,16 @@ class Frontier:
         for entry in entries:
             queue = self._queues.setdefault(entry.host, _Queue())
             keys = entry.keys
-            if twin := next((key for key in keys if key in self._held), None):
-                self._held[twin].append(entry.candidate)
+            if claimed := next((key for key in keys if key in self._claims), None):
+                self._claims[claimed].append((self, entry.candidate))
+                self.behind += 1
             elif self._spill and spill and (queue.on_disk or len(queue.waiting) >= LONGEST):
                 queue.on_disk += 1
                 self.on_disk += 1
                 if not queue.waiting:
                     self._dry.add(entry.host)
             else:
-                self._held |= {key: [] for key in keys}
+                self._claims |= {key: [] for key in keys}
                 queue.waiting.append(entry)
                 self.waiting += 1
                 self._give_turn(entry.host, queue)
@@ -144,9 +159,32 @@ class Frontier:
             del self._queues[entry.host]
             self._resting.discard(entry.host)
 
-    def settled(self, entry: Entry) -> list[Candidate]:
-        """Forget a candidate that was recorded; return those that waited for what becomes of it."""
-        return [candidate for key in entry.keys for candidate in self._held.pop(key, ())]
+    def settled(self, entry: Entry) -> None:
+        """Forget a candidate that was recorded, or given up: those that waited for what becomes of it are free."""
+        for key in entry.keys:
+            for frontier, candidate in self._claims.pop(key, ()):
+                frontier.behind -= 1
+                frontier._freed.append(candidate)  # noqa: SLF001  another one of this class
+
+    def freed(self) -> list[Candidate]:
+        """Take the candidates that wait for no other one any more."""
+        freed, self._freed = self._freed, []
+        return freed
+
+    def rest(self, given_up: Sequence[Entry] = ()) -> None:
+        """Leave all that waits in memory to the disk, and what was `given_up` unrecorded: others may have it now."""
+        if not (self.waiting or given_up):
+            return
+        back = [entry for queue in self._queues.values() for entry in queue.waiting]
+        self._turns.clear()
+        for entry in [*back, *given_up]:
+            queue = self._queues.setdefault(entry.host, _Queue())
+            queue.waiting.clear()
+            queue.has_turn = False
+            queue.on_disk, queue.cursor = queue.on_disk + 1, 0
+            self._dry.add(entry.host)
+            self.settled(entry)
+        self.waiting, self.on_disk = 0, self.on_disk + len(back) + len(given_up)
 
     def tick(self) -> None:
         """Give the hosts that rested another turn; to be called now and then."""
@@ -166,9 +204,7 @@ class Frontier:
         queue = self._queues.setdefault(host, _Queue())
         # Rows that come later may have the numbers of rows that went.
         queue.cursor = 0 if last else max(rows, default=queue.cursor)
-        fresh = [
-            candidate for candidate in rows.values() if (candidate.source_id, candidate.category) not in self._held
-        ]
+        fresh = [candidate for candidate in rows.values() if _name(candidate) not in self._claims]
         left = 0 if last else max(1, queue.on_disk - len(fresh))
         self.on_disk += left - queue.on_disk
         queue.on_disk = left
@@ -189,3 +225,7 @@ class Frontier:
         if queue.waiting and not queue.has_turn:
             queue.has_turn = True
             self._turns.append(host)
+
+
+def _name(candidate: Candidate) -> object:
+    return candidate.source, candidate.source_id, candidate.category

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class Web:
     """The client; use it as an asynchronous context manager."""
 
-    def __init__(self, manners: Manners, hosts: Hosts | None = None) -> None:
-        """Behave like that; `hosts` is what is known of hosts by now."""
-        self._manners = manners
+    def __init__(self, manners: Manners, hosts: Hosts | None = None, shared: "Web | None" = None) -> None:
+        """Behave like that; `hosts` is what is known of hosts by now, and who has `shared` it makes the downloads."""
+        self._manners, self._shared = manners, shared
         self._hosts = Hosts(manners.pace) if hosts is None else hosts
         self._downloads: Downloads | None = None
         self._lock = threading.Lock()
@@ -37,7 +37,7 @@ class Web:
 
     async def fetch(self, url: str, known: Validators = NO_VALIDATORS) -> "Fetched | Skip":
         """See `Downloads.fetch`."""
-        return await self._downloading().fetch(url, known)
+        return await self._downloading().fetch(url, known, self._manners)
 
     def release(self, size: int) -> None:
         """See `Downloads.release`."""
@@ -74,6 +74,8 @@ class Web:
 
     def _downloading(self) -> "Downloads":
         """Make ready for downloads at the first one: its client takes longer to load than a small folder to add."""
+        if self._shared:
+            return self._shared._downloading()  # noqa: SLF001  another one of this class
         if self._downloads is None:
             from negbuild.download import Downloads
 
@@ -92,6 +94,10 @@ class Web:
                 if self._ending:
                     self._calls.wind_down()
             return self._calls
+
+    def with_manners(self, manners: Manners) -> "Web":
+        """Return a client with manners of its own and the downloads of this one, which is closed after it."""
+        return Web(manners, self._hosts, self)
 
     def wait(self, host: str, under_way: int) -> float:
         """Seconds until a host with so many pictures under way may be asked for more; infinity: once one landed."""

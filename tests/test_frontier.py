@@ -39,7 +39,9 @@ def test_what_is_the_same_waits_for_what_becomes_of_the_first() -> None:
     assert frontier.next() == first
     assert frontier.next() is None
     frontier.landed(first)
-    assert frontier.settled(first) == [again.candidate]
+    assert (frontier.freed(), frontier.behind) == ([], 1)
+    frontier.settled(first)
+    assert (frontier.freed(), frontier.behind) == ([again.candidate], 0)
     assert not frontier.left
 
 
@@ -97,7 +99,8 @@ def test_none_is_lost_or_doubled_on_the_way_over_the_disk(seed: int) -> None:
         if under_way:
             one = under_way.pop(chance.randrange(len(under_way)))
             frontier.landed(one)
-            assert frontier.settled(one) == []
+            frontier.settled(one)
+            assert frontier.freed() == []
             del disk[next(number for number, row in disk.items() if row == one)]
             done.append(one)
         frontier.tick()

@@ -134,6 +134,15 @@ def test_where_no_name_can_be_resolved_nothing_is_said_about_any_picture(
     assert (names.count("candidates"), names.count("pending")) == (0, len(bad))
 
 
+def test_where_no_name_can_be_resolved_no_search_waits_for_what_another_one_asked_for(
+    names: Names, negbuild: Callable[..., Any]
+) -> None:
+    names.write_list("again")
+    done = negbuild(*COMMAND, "-q", "one", "-q", "other", "-n", 2, env={"PYTHONPATH": names.path}, timeout=40)
+    assert done.code == 4, done.err
+    assert "negbuild: network: cannot be used (" in done.err
+
+
 @pytest.mark.parametrize(("presses", "most"), [(1, 6.5), (2, 2)])
 def test_control_c_waits_for_no_name(
     presses: int, most: float, names: Names, environment: Callable[..., dict[str, str]]

@@ -131,7 +131,7 @@ def crawl(
 ) -> None:
     """Hold as many pictures as wanted, or say why not.
 
-    Several queries and sources share the number evenly; what one cannot bring, the others do.
+    Several queries and sources, asked at once, share the number evenly; what one cannot bring, the others do.
 
     \b
     Example:

@@ -1,16 +1,18 @@
 """Ask sources for candidates, and hold the pictures they lead to: exactly as many as wanted, or a reason."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from negbuild import fleet
 from negbuild.addresses import host_of
 from negbuild.catalog import Catalog
 from negbuild.crawler import Crawler
-from negbuild.errands import Errand, even_shares
-from negbuild.errors import NetworkDown, SourceError
+from negbuild.engine import Engine
+from negbuild.errands import Errand, Quota, Shares
+from negbuild.errors import SourceError
 from negbuild.frontier import Once
 from negbuild.hosts import Hosts
 from negbuild.intake import Intake
@@ -95,76 +97,47 @@ def crawl_all(
         raise problem
     made = workspace.make()
     with workspace.writing() as catalog:
-        intake, manners = Intake(catalog, workspace.store), manners or Manners()
-        hosts = Hosts(manners.pace)
         for errand in errands:
             if not errand.official:
                 catalog.add_service(errand.source.name, host_of(errand.base_url))
+        manners = replace(manners or Manners(), max_bytes=max(errand.order.limits.max_bytes for errand in errands))
+        engine = Engine(catalog, Intake(catalog, workspace.store), manners)
+        numbers = Shares(wanted, [catalog.unique_count(*errand.key) for errand in errands], progress)
         parts = [
-            _Part(errand, problem, catalog.unique_count(*errand.key))
-            for errand, problem in zip(errands, unready, strict=True)
+            problem or Crawler(engine, _limited(errand, wanted), Quota(numbers, place))
+            for place, (errand, problem) in enumerate(zip(errands, unready, strict=True))
         ]
-        for part in _turns(parts, wanted):
-            limited = replace(part.errand.order, search=replace(part.errand.order.search, limit=part.share))
-            crawler = Crawler(catalog, intake, replace(part.errand, order=limited), manners, hosts)
-            elsewhere = sum(other.unique for other in parts if other is not part)
-            crawler.run(None, lambda done, _total, more=elsewhere: progress(more + done, wanted))  # type: ignore[misc]
-            part.add(crawler)
-        shares = [part.result(catalog) for part in parts]
-    return _sum(shares, {given: held for part in parts for given, held in part.categories.items()}, made=made)
+        crawlers = [part for part in parts if isinstance(part, Crawler)]
+        for place, part in enumerate(parts):
+            if isinstance(part, SourceError):
+                numbers.end(place)
+        progress(sum(numbers.held), wanted)
+        fleet.run(engine, crawlers, numbers)
+        shares = [_share(catalog, errand, part) for errand, part in zip(errands, parts, strict=True)]
+    return _sum(shares, {given: held for one in crawlers for given, held in one.categories.items()}, made=made)
 
 
-class _Part:
-    """One errand of a crawl under way, and what it brought by now."""
-
-    def __init__(self, errand: Errand, refusal: SourceError | None, held: int) -> None:
-        self.errand, self.refusal = errand, refusal
-        self.before = self.unique = held
-        self.share: int | None = None
-        self.tried = self.images = 0
-        self.over = refusal is not None
-        self.categories: dict[str, str] = {}
-        self.key = errand.key
-
-    def add(self, crawler: Crawler) -> None:
-        """Take what a crawler brought; one that fell short has no more to give."""
-        self.unique, self.refusal, self.key = crawler.unique, crawler.refusal, crawler.key
-        self.tried, self.images = self.tried + crawler.tried, self.images + crawler.images
-        self.categories |= crawler.categories
-        self.over = self.share is None or self.unique < self.share
-
-    def result(self, catalog: Catalog) -> Share:
-        new = self.unique - self.before
-        return Share(
-            source=self.errand.source.name,
-            query=self.errand.order.search.text,
-            unique=self.unique,
-            new=new,
-            copies=self.images - new,
-            tried=self.tried,
-            pending=catalog.pending_hosts(*self.key).total(),
-            skips=catalog.skip_reasons(*self.key),
-            refusal=self.refusal,
-        )
+def _limited(errand: Errand, wanted: int | None) -> Errand:
+    return replace(errand, order=replace(errand.order, search=replace(errand.order.search, limit=wanted)))
 
 
-def _turns(parts: list[_Part], wanted: int | None) -> Iterator[_Part]:
-    """Give each part its turn, with the share it should reach, and further turns for what others could not bring."""
-    turns = [part for part in parts if not part.over]
-    while turns:
-        for part in turns:
-            if wanted is not None:
-                part.share = _shares(parts, wanted)[parts.index(part)]
-            yield part
-            if isinstance(part.refusal, NetworkDown):  # that says nothing good of the others' turn
-                return
-        shares = zip(parts, _shares(parts, wanted or 0), strict=True)
-        turns = [part for part, share in shares if not part.over and part.unique < share]
-
-
-def _shares(parts: list[_Part], wanted: int) -> list[int]:
-    return even_shares(
-        wanted, [part.unique for part in parts], [index for index, part in enumerate(parts) if not part.over]
+def _share(catalog: Catalog, errand: Errand, part: Crawler | SourceError) -> Share:
+    """Say what an errand brought; one that was not ready brought nothing."""
+    if isinstance(part, SourceError):
+        key, unique, new, images, tried = errand.key, catalog.unique_count(*errand.key), 0, 0, 0
+    else:
+        key, unique, new = part.key, part.quota.held, part.quota.held - part.quota.before
+        images, tried = part.images, part.tried
+    return Share(
+        source=errand.source.name,
+        query=errand.order.search.text,
+        unique=unique,
+        new=new,
+        copies=images - new,
+        tried=tried,
+        pending=catalog.pending_hosts(*key).total(),
+        skips=catalog.skip_reasons(*key),
+        refusal=part if isinstance(part, SourceError) else part.refusal,
     )
 
 

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from negbuild import fleet
 from negbuild.catalog import Catalog
 from negbuild.crawler import Crawler
-from negbuild.errands import Errand
+from negbuild.engine import Engine
+from negbuild.errands import Errand, Quota, Shares
 from negbuild.errors import UsageError
 from negbuild.frontier import Once
-from negbuild.hosts import Hosts
 from negbuild.intake import Intake
 from negbuild.manners import Manners
 from negbuild.model import Candidate, Progress, Search, SkipReason, no_progress
@@ -47,19 +48,26 @@ def retry(
     progress: Progress = no_progress,
 ) -> RetryResult:
     """Take up what failed for now in any crawl of the workspace, and nothing else, as far as its hosts allow by now."""
-    manners = manners or Manners()
-    hosts = Hosts(manners.pace)
+    manners = replace(manners or Manners(), max_bytes=limits.max_bytes)
     with workspace.writing() as catalog:
-        intake = Intake(catalog, workspace.store)
-        tried = new = images = 0
-        for errand, candidates in _due(catalog, limits):
-            ours = replace(manners, documented=catalog.services(errand.source.name))
-            crawler = Crawler(catalog, intake, errand, ours, hosts)
-            crawler.run(candidates, progress)
-            tried, images = tried + crawler.tried, images + crawler.images
-            new += crawler.unique - crawler.before
-            if crawler.refusal:
-                raise crawler.refusal
+        engine = Engine(catalog, Intake(catalog, workspace.store), manners)
+        due = list(_due(catalog, limits))
+        shares = Shares(None, [0] * len(due), progress)
+        crawlers = [
+            Crawler(
+                engine,
+                errand,
+                Quota(shares, place),
+                manners=replace(manners, documented=catalog.services(errand.source.name)),
+                candidates=candidates,
+            )
+            for place, (errand, candidates) in enumerate(due)
+        ]
+        fleet.run(engine, crawlers, shares)
+        for refusal in filter(None, (crawler.refusal for crawler in crawlers)):
+            raise refusal
+        tried, images = sum(one.tried for one in crawlers), sum(one.images for one in crawlers)
+        new = sum(shares.held)
         later = catalog.due_later(time.time())
         failed = Counter[SkipReason]()
         for count in catalog.counts():
