@@ -250,14 +250,14 @@ class Crawler:
         entry = self._tasks.pop(task)
         self._frontier.landed(entry)
         error = None if task.cancelled() else task.exception()
-        if not (task.cancelled() or error):
+        if isinstance(error, NetworkDown):
+            self.refusal = error
+        elif error:
+            self._failure = error
+        elif not task.cancelled():
             self._arrived.add(entry, task.result())
             return
         self._frontier.settled(entry)
-        if isinstance(error, NetworkDown):
-            self.refusal = error
-        else:
-            self._failure = error
 
     async def _tick(self) -> None:
         """Look at what changes without an event: hosts that rested, hosts that hang, pictures that waited."""

@@ -177,7 +177,7 @@ class Shares:
 
     def _shared_out(self) -> list[int]:
         # By what each held at first, so that no share shrinks while its errand has pictures recorded.
-        return even_shares(self._wanted or 0, self._at_first, self._able)
+        return [] if self._wanted is None else even_shares(self._wanted, self._at_first, self._able)
 
 
 class Quota:

@@ -1,7 +1,8 @@
 """Crawlers under way at once: no errand waits for the slow hosts of another one."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import islice
 
 from negbuild.crawler import Crawler
 from negbuild.engine import Engine
@@ -23,20 +24,24 @@ def run(engine: Engine, crawlers: Sequence[Crawler], shares: Shares) -> None:
 
 
 async def _run(engine: Engine, crawlers: Sequence[Crawler], shares: Shares) -> None:
-    waiting = list(crawlers)
+    on_the_web = [crawler for crawler in crawlers if not crawler.local]
+    locally = [crawler for crawler in crawlers if crawler.local]
     under_way: dict[asyncio.Task[None], Crawler] = {}
     async with engine:
         try:
             while under_way or not shares.reached:
-                for crawler in _next(engine, waiting, list(under_way.values())):
-                    waiting.remove(crawler)
-                    under_way[asyncio.create_task(crawler.run())] = crawler
+                due = [
+                    *_due(on_the_web, _TOGETHER - _busy(under_way.values(), local=False)),
+                    *_due(locally, _TOGETHER_LOCALLY - _busy(under_way.values(), local=True)),
+                ]
+                under_way |= {asyncio.create_task(crawler.run()): crawler for crawler in due}
+                engine.busy = _busy(under_way.values(), local=False)
                 done, _ = await asyncio.wait(under_way, timeout=_TICK, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     task.result()
                     if isinstance(under_way.pop(task).refusal, NetworkDown):
-                        while waiting:  # that says nothing good of the turn of these
-                            waiting.pop().quota.end()
+                        for crawler in [*on_the_web, *locally]:  # that says nothing good of the turn of these
+                            crawler.quota.end()
         except Exception:
             engine.failed = True
             raise
@@ -46,14 +51,14 @@ async def _run(engine: Engine, crawlers: Sequence[Crawler], shares: Shares) -> N
             await asyncio.gather(*under_way, return_exceptions=True)
 
 
-def _next(engine: Engine, waiting: Sequence[Crawler], under_way: Sequence[Crawler]) -> list[Crawler]:
-    """Choose who is to start now, in their order; those that wait for the others take nobody's place."""
-    busy = [crawler.local for crawler in under_way if crawler.quota.lacks]
-    rooms = {True: _TOGETHER_LOCALLY - sum(busy), False: _TOGETHER - len(busy) + sum(busy)}
-    chosen: list[Crawler] = []
-    for crawler in waiting:
-        if crawler.quota.lacks and rooms[crawler.local] > 0:
-            rooms[crawler.local] -= 1
-            chosen.append(crawler)
-    engine.busy = _TOGETHER - rooms[False]
-    return chosen
+def _busy(under_way: Collection[Crawler], *, local: bool) -> int:
+    """Count those that are not waiting for the others."""
+    return sum(crawler.quota.lacks for crawler in under_way if crawler.local is local)
+
+
+def _due(waiting: list[Crawler], room: int) -> list[Crawler]:
+    """Take those that are to begin now, in their order."""
+    due = list(islice((crawler for crawler in waiting if crawler.quota.lacks), max(0, room)))
+    for crawler in due:
+        waiting.remove(crawler)
+    return due
