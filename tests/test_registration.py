@@ -69,6 +69,18 @@ def test_without_borders_all_that_is_seen_lies_within_them(seed: int) -> None:
     assert (seen.pixels == 1).all()
 
 
+@pytest.mark.parametrize("aspect", [0.4, 1, 1.78])
+def test_a_gallery_shows_what_is_seen_through_each_rough_alignment(aspect: float) -> None:
+    for picture in some(7, 3)[0]:
+        shown = registration.gallery(picture, aspect)
+        seen = registration.warp(np.repeat(picture[None], len(shown.alignments), axis=0), shown.alignments)
+        views = seen.pixels * seen.inside
+        assert (shown.masks[shown.mask_of] == seen.inside).all()
+        assert (shown.views == views / np.linalg.norm(views, axis=1, keepdims=True)).all()
+        turned = (np.abs(shown.alignments[:, 0, 1]) > 0).sum()
+        assert 0 < turned < len(shown.alignments) / 4
+
+
 def test_pictures_are_correlated_where_both_show() -> None:
     pictures, _ = some(5, 2)
     pictures -= pictures.mean(axis=(1, 2), keepdims=True)
