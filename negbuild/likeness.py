@@ -7,7 +7,7 @@ from dataclasses import astuple
 from negbuild.database import Database
 from negbuild.model import Drop, Fingerprint, PackedSketch, Pair
 
-_PAGE = 4096  # rows
+_PAGE = 512  # rows
 _PAIR = "INTO pairs VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -51,14 +51,10 @@ class Likeness:
 
     def sketches(self, version: str) -> Iterator[list[tuple[str, PackedSketch]]]:
         """Sketches of one version, as plain values, some at a time: all take 1 kB for each image. Some may lack one."""
-        sql = (
-            "SELECT rowid, sha256, rough, aspect, textured FROM sketches "
-            "WHERE version = ? AND rowid > ? ORDER BY rowid LIMIT ?"
-        )
-        last = 0
-        while rows := self._file.read(lambda number, key, *packed: (number, key, packed), sql, version, last, _PAGE):
-            yield [(sha256, packed) for _, sha256, packed in rows]
-            last = rows[-1][0]
+        sql = "SELECT sha256, rough, aspect, textured FROM sketches WHERE version = ? AND rowid BETWEEN ? AND ?"
+        last = self._file.value("SELECT coalesce(max(rowid), 0) FROM sketches")
+        for first in range(1, last + 1, _PAGE):
+            yield self._file.read(lambda sha256, *packed: (sha256, packed), sql, version, first, first + _PAGE - 1)
 
     def keep_sketches(self, batch: Mapping[str, PackedSketch], version: str) -> None:
         """Keep sketches, as plain values, in the place of those of another version."""

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from negbuild import likeness
 from negbuild.catalog import Catalog
 from negbuild.database import writer_lock
 from negbuild.errors import CatalogError, UsageError, WorkspaceBusy
@@ -555,6 +556,18 @@ def test_a_sketch_of_another_version_is_not_read_and_makes_way(catalog: Catalog)
     catalog.keep_sketches({one: (b"\x03" * 1024, 1.5, 29)}, "v2")
     assert sketches("v1") == {two: (b"\x02" * 1024, 0.5, 7)}
     assert sketches("v2") == {one: (b"\x03" * 1024, 1.5, 29)}
+
+
+def test_sketches_are_read_some_at_a_time(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(likeness, "_PAGE", 2)
+    catalog.settle([held(number) for number in range(1, 8)], [], "v")
+    kept = {image(number).sha256: (bytes([number]) * 1024, 1.0, number) for number in range(1, 8)}
+    catalog.keep_sketches(kept, "v1")
+    catalog.keep_sketches(dict(list(kept.items())[1:4]), "v1")  # which leaves gaps
+    pages = list(catalog.sketches("v1"))
+    assert max(map(len, pages)) == 2
+    assert sorted(chain(*pages)) == sorted(kept.items())
+    assert list(chain(*catalog.sketches("v2"))) == []
 
 
 def test_a_plan_adds_to_the_one_before_and_moves_a_role(catalog: Catalog) -> None:
