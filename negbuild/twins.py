@@ -152,25 +152,27 @@ class _Looker:
 
     def __init__(self, pictures: _Batch, views: Views, call: Call) -> None:
         self._keys = [key for key, _ in _textured(pictures)]
-        self._book, self._views, self._call = Sketchbook(self._keys, views), views, call
+        self._views, self._call = views, call
 
     def look(self, found: Iterable[tuple[_Batch, Near]]) -> Iterator[tuple[_Batch, Near, list[Pair]]]:
         """Give the pairs of each batch; it is looked at while the next one's neighbours are found."""
         waiting: deque[tuple[_Batch, Near, list[Future[list[Pair]]]]] = deque()
         threads = ThreadPoolExecutor(_THREADS)
+        book = threads.submit(Sketchbook, self._keys, self._views)  # read while the first neighbours are found
         try:
             with threadpool_limits(1, "blas"):
                 for batch, near in found:
-                    waiting.append((batch, near, [threads.submit(self._look_at, share) for share in _shares(near)]))
+                    shares = [threads.submit(self._look_at, book, share) for share in _shares(near)]
+                    waiting.append((batch, near, shares))
                     if len(waiting) > 1:
                         yield _looked_at(*waiting.popleft())
                 yield from (_looked_at(*one) for one in waiting)
         finally:  # also where nobody wants the rest
             threads.shutdown(cancel_futures=True)
 
-    def _look_at(self, near: Near) -> list[Pair]:
+    def _look_at(self, book: Future[Sketchbook], near: Near) -> list[Pair]:
         """Give the twins among some neighbours, and all that look alike."""
-        sketches = self._book.of(near)
+        sketches = book.result().of(near)
         places, roughs = sift(sketches, near)  # by matrix products, for which threads do not wait for each other
         told: dict[int, _Told] = {}
         if places.size:
