@@ -17,6 +17,7 @@ from negbuild.store import Store
 from negbuild.twins import confirmed_pairs
 from negbuild.workers import PATIENCE, PROCESSES, Workers, prepared
 
+_NEEDED = "negbuild.alignment", "negbuild.held"  # by the processes that are called
 _PIXELS = f"{alignment.VERSION} pixels"  # of images that were compared by their pixels too
 
 
@@ -31,7 +32,7 @@ def confirm_copies(catalog: Catalog, store: Store, progress: Progress = no_progr
     known = [(key, print_) for key, print_ in prints if key in before]
     new = [(key, print_) for key, print_ in prints if key not in before]
     many = len(new) >= PATIENCE  # each may need a call
-    with prepared(PROCESSES if many else 0, "negbuild.alignment"), Workers(0 if many else PATIENCE) as workers:
+    with prepared(PROCESSES if many else 0, *_NEEDED), Workers(0 if many else PATIENCE) as workers:
         views = Views(
             lambda sha256: workers.call(held_look, store, catalog.find(sha256)), lambda: catalog.sketches(SKETCHES)
         )

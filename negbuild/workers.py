@@ -39,10 +39,10 @@ def start() -> "subprocess.Popen[bytes]":
 
 
 @contextmanager
-def prepared(number: int, module: str) -> Iterator[None]:
-    """Start processes that will be needed soon; they import a module while this one is busy with its own."""
+def prepared(number: int, *modules: str) -> Iterator[None]:
+    """Start processes that will be needed soon; they import modules while this one is busy with its own."""
     with suppress(OSError):  # who needs them will be told
-        _prepared.extend(_started(module) for _ in range(number))
+        _prepared.extend(_started(*modules) for _ in range(number))
     try:
         yield
     finally:
