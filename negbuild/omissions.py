@@ -1,6 +1,6 @@
 """Which images are held and yet in no split, and why: between the catalog and the pure deciders."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from negbuild.catalog import Catalog
 from negbuild.keepers import Circles, doubtful_copies, label_of, standing
@@ -13,8 +13,9 @@ from negbuild.ruling import Verdict
 def omissions(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, Omission]:
     """Name the images that are left out of every split before anything is planned."""
     out = outvoted(held, catalog.pairs())
-    conflicting = dict.fromkeys(disputed(catalog, held) | out, Omission.CONFLICT)
-    return conflicting | _spare(catalog, held, out) | _excluded(catalog, held) | unwanted(catalog)
+    conflicting = dict.fromkeys(disputed(catalog.disputed(), held) | out, Omission.CONFLICT)
+    left_out = conflicting | _spare(catalog, held, out) | _excluded(catalog, held)
+    return left_out | unwanted(catalog, placeholders(catalog.sightings(FEWEST_ADDRESSES)))
 
 
 def in_use(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, Split]:
@@ -24,9 +25,9 @@ def in_use(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, Split]:
     return {sha256: placed[sha256] for sha256 in held if sha256 in placed and sha256 not in left_out}
 
 
-def unwanted(catalog: Catalog) -> dict[str, Omission]:
+def unwanted(catalog: Catalog, stand_ins: Iterable[str]) -> dict[str, Omission]:
     """Images that are in no split, whatever else is held: copies of what is kept out, and placeholders."""
-    omitted = dict.fromkeys(placeholders(catalog.sightings(FEWEST_ADDRESSES)), Omission.PLACEHOLDER)
+    omitted = dict.fromkeys(stand_ins, Omission.PLACEHOLDER)
     return omitted | {one.sha256: Omission.KEPT_OUT for one in catalog.guarded()}
 
 
@@ -70,9 +71,9 @@ def outvoted(held: Mapping[str, Held], pairs: Sequence[Pair]) -> set[str]:
     }
 
 
-def disputed(catalog: Catalog, held: Mapping[str, Held]) -> set[str]:
-    """Images that were brought for more than one known category, and not decided on yet."""
-    return _undecided(held) & catalog.disputed().keys()
+def disputed(brought: Collection[str], held: Mapping[str, Held]) -> set[str]:
+    """Images, of those brought for more than one known category, that are not decided on yet."""
+    return _undecided(held).intersection(brought)
 
 
 def _undecided(held: Mapping[str, Held]) -> set[str]:

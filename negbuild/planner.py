@@ -58,15 +58,14 @@ class FoldPlans:
 
 def group_images(catalog: Catalog, held: Iterable[str]) -> dict[str, str]:
     """Group of each image, closed over all ties."""
-    return close_groups(held, ties(catalog))
+    return close_groups(held, ties(catalog, placeholders(catalog.sightings(FEWEST_ADDRESSES))))
 
 
-def ties(catalog: Catalog) -> list[tuple[str, str]]:
+def ties(catalog: Catalog, stand_ins: Mapping[str, int]) -> list[tuple[str, str]]:
     """Pairs of images that belong together: look-alikes, pictures of one origin, and bursts of one author.
 
     A placeholder ties nothing together: the pictures it stands for have nothing in common.
     """
-    stand_ins = placeholders(catalog.sightings(FEWEST_ADDRESSES))
     tied = [(pair.older, pair.newer) for pair in catalog.pairs()]
     if signed := catalog.signed_sightings():
         tied += bursts(signed, dict(catalog.fingerprints(VERSION)))

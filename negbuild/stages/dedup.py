@@ -135,18 +135,20 @@ def dedup(workspace: Workspace, against: Sequence[Path] = (), *, progress: Progr
     with workspace.writing() as catalog:
         unreadable = keep_all_out(catalog, against, progress)
         confirm_copies(catalog, workspace.store, progress)
-        pairs, barred = catalog.pairs(), unwanted(catalog)
+        # Each of these reads all of a large catalog.
+        stand_ins, brought = placeholders(catalog.sightings(FEWEST_ADDRESSES)), catalog.disputed()
+        pairs, barred = catalog.pairs(), unwanted(catalog, stand_ins)
         concerned = {sha256 for pair in pairs for sha256 in (pair.older, pair.newer)}
-        held = catalog.images(among=concerned.union(barred, catalog.disputed()))  # a few of very many, as a rule
+        held = catalog.images(among=concerned.union(barred, brought))  # a few of very many, as a rule
         dropped = choose_keepers(held, pairs, barred.keys() | outvoted(held, pairs))  # what conflicts is for review
         catalog.replace_drops(dropped)
         twins = [pair for pair in pairs if pair.twins]
         names = titles(held)
-        conflict_pairs = list(_conflicts(catalog, held, pairs, names))
+        conflict_pairs = list(_conflicts(brought, held, pairs, names))
         return DedupResult(
             images=catalog.image_count(),
             twins=len(twins),
-            groups=_groups(ties(catalog)),
+            groups=_groups(ties(catalog, stand_ins)),
             conflicts=len(conflict_pairs),
             plain=catalog.plain_count(VERSION, PLAIN_TEXTURE),
             dropped=dropped,
@@ -158,8 +160,7 @@ def dedup(workspace: Workspace, against: Sequence[Path] = (), *, progress: Progr
             unreadable=unreadable,
             kept_out=_kept_out(catalog, held, names),
             placeholders=[
-                Placeholder(held[sha256].category, names[sha256], number)
-                for sha256, number in placeholders(catalog.sightings(FEWEST_ADDRESSES)).items()
+                Placeholder(held[sha256].category, names[sha256], number) for sha256, number in stand_ins.items()
             ],
             conflict_pairs=conflict_pairs,
         )
@@ -202,15 +203,17 @@ def _copy(drop: Drop, held: Mapping[str, Held], names: Mapping[str, str]) -> Cop
 
 
 def _conflicts(
-    catalog: Catalog, held: Mapping[str, Held], pairs: Sequence[Pair], names: Mapping[str, str]
+    brought: Mapping[str, tuple[str, str]],
+    held: Mapping[str, Held],
+    pairs: Sequence[Pair],
+    names: Mapping[str, str],
 ) -> Iterator[Conflict]:
     for pair in conflicts(held, pairs):
         one, other = held[pair.older].category, held[pair.newer].category
         yield Conflict(one, names[pair.older], other, names[pair.newer], pair.distance)
     for sha256, end in chained(held, pairs).items():
         yield Conflict(held[sha256].category, names[sha256], held[end].category, names[end], None)
-    categories = catalog.disputed()
-    for sha256 in sorted(disputed(catalog, held)):
+    for sha256 in sorted(disputed(brought, held)):
         one = held[sha256].category
-        rival = next(name for name in categories[sha256] if name != one)
+        rival = next(name for name in brought[sha256] if name != one)
         yield Conflict(one, names[sha256], rival, names[sha256], 0)
