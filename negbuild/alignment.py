@@ -102,8 +102,8 @@ def confirm(suspects: Sequence[Suspects]) -> list[Verdict]:
     ).reshape(-1, 4)
     sketches = columns(one.sketch for one in numbers)
     verdicts = [refused(aligned=aligned) for aligned in detailed(sketches, near).tolist()]
-    places, roughs = sift(sketches, near)
-    probed = zip(places.tolist(), probe(sketches, near[places], roughs), strict=True)
+    places = sift(sketches, near)
+    probed = zip(places.tolist(), probe(sketches, near[places]), strict=True)
     leads = {place: lead for place, lead in probed if lead}
     for place, verdict in zip(leads, follow([suspects[place] for place in leads], list(leads.values())), strict=True):
         verdicts[place] = verdict

@@ -6,6 +6,7 @@ then.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from negbuild.model import PackedSketch
 from negbuild.neighbours import Near
 from negbuild.overlap import FEWEST_BLOCKS, turned
 from negbuild.registration import Array
+from negbuild.workers import Call, here
 
 ROUGH_CORRELATION, HALVED_CORRELATION = 0.42, 0.35
 """What sketches must have in common in the best of the rough alignments, and before that at half the size: there the
@@ -34,7 +36,8 @@ _SAME_CORRELATION = 0.9
 _AS_IS = np.eye(3)[:2]
 _ROUGH_MARGIN = 0.06  # by which the rough correlation may be better the other way round
 _STEPS, _BATCH = 8, 8
-_MANY = 4096  # sketches in one matrix product, of 10 kB each
+_MANY = 4096  # sketches that are looked at in one go, of 10 kB each
+_LATELY = 32  # pictures, under all alignments, of 0.3 MB each: who sifts pairs of one soon probes some of them
 
 _HALF_SIDE = ROUGH_SIDE // 2
 
@@ -138,31 +141,51 @@ def detailed(sketches: Sketches, near: Near) -> NDArray[np.bool_]:
     return np.asarray(sketches.textured[near[:, :2]].min(axis=1) >= FEWEST_BLOCKS)
 
 
-def sift(sketches: Sketches, near: Near) -> tuple[NDArray[np.intp], Roughs]:
-    """Give the places of the few pairs that are worth a closer look, see `probe`; the others are no copies."""
+def sift(sketches: Sketches, near: Near, call: Call = here) -> NDArray[np.intp]:
+    """Give the places of the few pairs that are worth a closer look, see `probe`; the others are no copies.
+
+    They are looked at by way of `call`: in one interpreter threads wait for each other between the many short steps.
+    Only what is half the size is handed over.
+    """
     aligned = detailed(sketches, near)
-    plain = np.flatnonzero(~aligned & (near[:, 2] <= TIGHT_DISTANCE))
-    found = [(plain, np.zeros(len(plain), dtype=_ROUGH))]
-    for some in _with_one_newer(near, np.flatnonzero(aligned)):
-        shown = _shown(sketches, near[some[:1], 1])
-        halves = _flat(turned(sketches.halved[near[some, 0]], near[some, 3]))
-        left = some[registration.choose(registration.halved(shown), halves)[1] > HALVED_CORRELATION]
-        rough = _roughly(shown, sketches, near[left])
-        likely = rough["alike"] > ROUGH_CORRELATION - _ROUGH_MARGIN
-        found.append((left[likely], rough[likely]))
-    places, roughs = map(np.concatenate, zip(*found, strict=True))
-    return places, roughs
-
-
-def _with_one_newer(near: Near, places: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
-    """Share out pairs by their newer picture, so many at most."""
+    found = [np.flatnonzero(~aligned & (near[:, 2] <= TIGHT_DISTANCE))]
+    places = np.flatnonzero(aligned)
     places = places[np.argsort(near[places, 1], kind="stable")]
-    for some in np.split(places, np.flatnonzero(np.diff(near[places, 1])) + 1):
+    for start in range(0, len(places), _MANY):
+        some = places[start : start + _MANY]
+        newer, shown_in = np.unique(near[some, 1], return_inverse=True)
+        halves = sketches.halved[near[some, 0]]
+        found.append(some[call(_resembling, halves, near[some, 3], sketches.some(newer), shown_in)])
+    return np.concatenate(found)
+
+
+def _resembling(
+    halves: NDArray[np.int8], orientations: NDArray[np.int64], newer: Sketches, shown_in: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """Give the places of those that resemble, at half the size, the newer picture that each may be shown in."""
+    templates = turned(halves, orientations)
+    found = [np.empty(0, dtype=np.intp)]
+    for some in _runs(shown_in):
+        shown = registration.halved(_shown(newer, shown_in[some[0]]))
+        found.append(some[registration.choose(shown, _flat(templates[some]))[1] > HALVED_CORRELATION])
+    return np.concatenate(found)
+
+
+def _runs(numbers: NDArray[np.int64]) -> Iterator[NDArray[np.intp]]:
+    """Give the places of equal numbers, so many at most, by number."""
+    places = np.argsort(numbers, kind="stable")
+    for some in np.split(places, np.flatnonzero(np.diff(numbers[places])) + 1):
         yield from (some[start : start + _MANY] for start in range(0, len(some), _MANY))
 
 
-def _shown(sketches: Sketches, newer: NDArray[np.intp]) -> registration.Gallery:
-    return registration.gallery(contrast(sketches.rough[newer[0]]), float(sketches.aspect[newer[0]]))
+def _shown(sketches: Sketches, place: np.int64) -> registration.Gallery:
+    return _gallery(sketches.rough[place].tobytes(), float(sketches.aspect[place]))
+
+
+@lru_cache(maxsize=_LATELY)
+def _gallery(rough: bytes, aspect: float) -> registration.Gallery:
+    square = np.frombuffer(rough, dtype=np.int8).reshape(ROUGH_SIDE, ROUGH_SIDE)
+    return registration.gallery(contrast(square), aspect)
 
 
 def _roughly(shown: registration.Gallery, sketches: Sketches, near: Near) -> Roughs:
@@ -178,21 +201,31 @@ def _flat(squares: NDArray[np.int8]) -> Array:
     return squares.reshape(len(squares), squares.shape[1] * squares.shape[2]).astype(np.float32)
 
 
-def probe(sketches: Sketches, near: Near, roughs: Roughs) -> list[Lead | None]:
-    """Look closer at pairs that `sift` gave, each as it was aligned: a lead to follow, or they are no copies."""
-    aligned = detailed(sketches, near)
-    as_is = _same(sketches, near)
-    leads = [
-        _lead(sketches, pair, rough, as_is=same) if fit else Lead()
-        for pair, rough, same, fit in zip(near[:, None], roughs, as_is.tolist(), aligned.tolist(), strict=True)
-    ]
-    likely = [place for place, lead in enumerate(leads) if lead and lead.alignment is not None and not lead.as_is]
-    for start in range(0, len(likely), _BATCH):
-        places = likely[start : start + _BATCH]
+def probe(sketches: Sketches, near: Near) -> list[Lead | None]:
+    """Look closer at pairs that `sift` gave: a lead to follow, or they are no copies."""
+    roughs, aligned = _roughs(sketches, near), detailed(sketches, near)
+    likely = np.flatnonzero(~aligned | (roughs["alike"] > ROUGH_CORRELATION - _ROUGH_MARGIN))
+    leads: list[Lead | None] = [None] * len(near)
+    for place, same in zip(likely.tolist(), _same(sketches, near[likely]).tolist(), strict=True):
+        pair = near[place : place + 1]
+        leads[place] = _lead(sketches, pair, roughs[place], as_is=same) if aligned[place] else Lead()
+    unsure = [place for place, lead in enumerate(leads) if lead and lead.alignment is not None and not lead.as_is]
+    for start in range(0, len(unsure), _BATCH):
+        places = unsure[start : start + _BATCH]
         refined = _refined(sketches, near[places], [lead for place in places if (lead := leads[place])])
         for place, lead in zip(places, refined, strict=True):
             leads[place] = lead
     return leads
+
+
+def _roughs(sketches: Sketches, near: Near) -> Roughs:
+    """Choose the best rough alignment of each pair that can be aligned."""
+    roughs = np.zeros(len(near), dtype=_ROUGH)
+    aligned = np.flatnonzero(detailed(sketches, near))
+    for run in _runs(near[aligned, 1]):
+        some = aligned[run]
+        roughs[some] = _roughly(_shown(sketches, near[some[0], 1]), sketches, near[some])
+    return roughs
 
 
 def _same(sketches: Sketches, near: Near) -> NDArray[np.bool_]:
@@ -210,7 +243,7 @@ def _lead(sketches: Sketches, pair: Near, rough: np.void, *, as_is: bool) -> Lea
         return Lead(_AS_IS, as_is=True, exchanged=exchanged)
     if exchanged:
         there = _exchanged(pair, np.array([True]))
-        (rough,) = _roughly(_shown(sketches, there[:, 1]), sketches, there)
+        (rough,) = _roughly(_shown(sketches, there[0, 1]), sketches, there)
     return Lead(rough["alignment"], exchanged=exchanged) if rough["alike"] > ROUGH_CORRELATION else None
 
 

@@ -173,10 +173,10 @@ class _Looker:
     def _look_at(self, book: Future[Sketchbook], near: Near) -> list[Pair]:
         """Give the twins among some neighbours, and all that look alike."""
         sketches = book.result().of(near)
-        places, roughs = sift(sketches, near)  # by matrix products, for which threads do not wait for each other
+        places = sift(sketches, near, self._call)
         told: dict[int, _Told] = {}
         if places.size:
-            probed = self._call(probe, *among(sketches, near[places]), roughs)
+            probed = self._call(probe, *among(sketches, near[places]))
             leads = {place: lead for place, lead in zip(places.tolist(), probed, strict=True) if lead}
             # Those of one older image together: it is prepared once for all of them.
             leads = dict(sorted(leads.items(), key=lambda one: int(near[one[0], 0])))

@@ -398,9 +398,9 @@ def test_where_fingerprints_are_far_apart_sketches_have_to_fit_well(share: float
     older, newer = (seen(jpeg(image))[0].sketch for image in (one, Pillow.blend(one, other, share)))
     distances = (9, 40, 48, 49, 56, 64)
     near = np.array([(0, 1, distance, 0) for distance in distances])
-    places, roughs = sift(columns([older, newer]), near)
+    places = sift(columns([older, newer]), near)
     assert places.tolist() == list(range(len(distances)))
-    leads = probe(columns([older, newer]), near, roughs)
+    leads = probe(columns([older, newer]), near)
     assert [lead is not None for lead in leads] == [distance <= as_far_as for distance in distances]
 
 

@@ -238,12 +238,19 @@ def test_processes_see_what_this_one_sees(photo: Photo) -> None:
     pictures = [*map(encoded, originals), *(encoded(alter(one)) for one in originals for alter in ALTERATIONS.values())]
     thumbnails = [one.thumbnail for one in map(inspect, pictures) if isinstance(one, Inspection)]
     named = [(str(place), print_) for place, print_ in enumerate(fingerprints([grids(one) for one in thumbnails]))]
+    called = set()
+
+    def call(function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401  as `workers.Call`
+        called.add(function.__name__)
+        return workers.call(function, *arguments)
+
     with Workers(0) as workers:
         here_and_there = [
-            list(confirmed_pairs([], named, Views(lambda key: look(thumbnails[int(key)])), call=call))
-            for call in (here, workers.call)
+            list(confirmed_pairs([], named, Views(lambda key: look(thumbnails[int(key)])), call=how))
+            for how in (here, call)
         ]
     assert here_and_there[0] == here_and_there[1]
+    assert called == {"_resembling", "probe", "_followed"}, "whatever takes long"
     assert sum(pair.twins for some in here_and_there[0] for pair in some.pairs) > len(named)
 
 
