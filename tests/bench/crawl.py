@@ -2,6 +2,7 @@
 
 throughput  4,000 photographs on 16 hosts of nginx, by negbuild, img2dataset (twice) and icrawler in turn
 hosts       200 hosts that answer after 50 ms, without and with five among them that hang or throttle
+queries     eight searches, each of which finds a picture on a host that hangs, together and one after the other
 queue       1,000 pictures from lists of 4,000 and of 1,000,000 URLs: memory, and time until the first request
 
 Of two rounds the best counts, of more the median. What is made lies in .bench/ and is used again. Linux only, where all
@@ -14,16 +15,30 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
 from pathlib import Path
+from typing import TypeVar
 
-from contestants import Lap, lap, negbuild, peers
-from servers import GOOD_HOSTS, HANGING_HOSTS, NGINX_HOSTS, THROTTLING_HOSTS, BenchError, nginx, slow_hosts
+from contestants import Contestant, Lap, lap, negbuild, peers
+from servers import (
+    FOUND,
+    GOOD_HOSTS,
+    HANGING_HOSTS,
+    NGINX_HOSTS,
+    THROTTLING_HOSTS,
+    BenchError,
+    nginx,
+    slow_hosts,
+)
+
+Run = TypeVar("Run")
 
 _HERE = Path(__file__).resolve().parent
 _BENCH = _HERE.parent.parent / ".bench"
 _PHOTOGRAPHS = 4_000
 _PER_HOST = 10
+_QUERIES = 8
 _LONG_LIST = 1_000_000
 _FROM_LONG_LIST = 1_000
 _CPUINFO = Path("/proc/cpuinfo")
@@ -68,6 +83,36 @@ def hosts(rounds: int, scratch: Path) -> None:
     )
     for name, run in zip(names, (good, mixed), strict=True):
         print(f"{name:44}{run.pictures:9,}{run.seconds:9.2f}{run.seconds / good.seconds:8.2f}x")
+
+
+def queries(rounds: int, scratch: Path) -> None:
+    """Compare several searches in one command with a command for each."""
+    folder = _pictures("small", len(GOOD_HOSTS) * _PER_HOST)
+    together: list[Lap] = []
+    apart: list[list[Lap]] = []
+    with slow_hosts(folder) as port:
+        for _ in range(rounds):
+            together.append(lap(_searching(range(_QUERIES), port), folder, scratch))
+            apart.append([lap(_searching([query], port), folder, scratch) for query in range(_QUERIES)])
+    at_once, each = _fair(together), _fair(apart, _seconds)
+    print(f"\nqueries: {FOUND} photographs for each of {_QUERIES} searches, before them one on a host that hangs")
+    print(f"{'':44}{'pictures':>9}{'seconds':>9}{'ratio':>9}")
+    print(f"{'in one command':44}{at_once.pictures:9,}{at_once.seconds:9.2f}{1:8.2f}x")
+    pictures, seconds = sum(one.pictures for one in each), _seconds(each)
+    print(f"{'in a command each, one after the other':44}{pictures:9,}{seconds:9.2f}{seconds / at_once.seconds:8.2f}x")
+
+
+def _searching(numbers: Iterable[int], port: int) -> Contestant:
+    """Search for what the slow hosts find under these numbers."""
+    asked = [part for number in numbers for part in ("-q", str(number))]
+    most = FOUND * len(asked) // 2
+    crawl = [sys.executable, "-m", "negbuild", "crawl", "-s", "openverse", "--url", f"http://{GOOD_HOSTS[0]}:{port}"]
+    rest = ["-n", str(most), "--allow-private", "--contact", "bench@example.org", "--json"]
+    return Contestant("negbuild", lambda _, folder: [*crawl, *asked, *rest, "-w", str(folder)])
+
+
+def _seconds(laps: Iterable[Lap]) -> float:
+    return sum(one.seconds for one in laps)
 
 
 def queue(rounds: int, scratch: Path) -> None:
@@ -134,9 +179,9 @@ def _script(*arguments: object) -> str:
     return done.stdout
 
 
-def _fair(laps: list[Lap]) -> Lap:
+def _fair(laps: list[Run], seconds: Callable[[Run], float] = attrgetter("seconds")) -> Run:
     """Choose the best of two laps, the median of more."""
-    ordered = sorted(laps, key=lambda run: run.seconds)
+    ordered = sorted(laps, key=seconds)
     return ordered[len(laps) // 2 if len(laps) > 2 else 0]
 
 
@@ -146,7 +191,7 @@ def _machine() -> str:
     return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
-PARTS = {"throughput": throughput, "hosts": hosts, "queue": queue}
+PARTS = {"throughput": throughput, "hosts": hosts, "queries": queries, "queue": queue}
 
 
 def main() -> None:

@@ -1,9 +1,11 @@
 """What the benchmarks crawl: nginx for throughput, and many slow hosts of our own for patience; all on loopback.
 
-`python servers.py FOLDER` serves the pictures of FOLDER from the slow hosts, and says on which port.
+`python servers.py FOLDER` serves the pictures of FOLDER from the slow hosts, and says on which port. Each of them is an
+Openverse, too, that finds `FOUND` pictures for each query that is a number, and before these one on a host that hangs.
 """
 
 import asyncio
+import json
 import os
 import pwd
 import shutil
@@ -14,11 +16,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 NGINX_HOSTS = [f"127.0.1.{number}" for number in range(1, 17)]
 GOOD_HOSTS = [f"127.0.2.{number}" for number in range(1, 201)]
 HANGING_HOSTS = [f"127.0.3.{number}" for number in range(1, 4)]
 THROTTLING_HOSTS = [f"127.0.4.{number}" for number in range(1, 3)]
+
+FOUND = 50
 
 _LATENCY = 0.05  # seconds before each answer of a slow host
 _RETRY_AFTER = 30  # seconds
@@ -122,12 +127,12 @@ class _SlowHost(asyncio.Protocol):
         self._answers = answers
         self._request = b""
         self._transport: asyncio.Transport
-        self._host = ""
+        self._host, self._port = "", 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._host = transport.get_extra_info("sockname")[0]
+        self._host, self._port = transport.get_extra_info("sockname")
 
     def data_received(self, data: bytes) -> None:
         self._request += data
@@ -140,11 +145,23 @@ class _SlowHost(asyncio.Protocol):
         path = head.split(b" ", 2)[1].decode("ascii")
         if self._host in THROTTLING_HOSTS:
             return _answer("429 Too Many Requests", b"", f"Retry-After: {_RETRY_AFTER}\r\n")
+        if path.startswith("/v1/images/"):
+            return _answer("200 OK", _found(path, self._port))
         return self._answers.get(path) or _answer("404 Not Found", b"")
 
 
 def _answer(status: str, body: bytes, headers: str = "") -> bytes:
     return f"HTTP/1.1 {status}\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def _found(path: str, port: int) -> bytes:
+    """Answer a search as Openverse does, a page at a time."""
+    asked = parse_qs(urlsplit(path).query)
+    number, page, size = (int(asked[name][0]) for name in ("q", "page", "page_size"))
+    hosts = [HANGING_HOSTS[number % len(HANGING_HOSTS)], *GOOD_HOSTS[:FOUND]]
+    urls = [f"http://{host}:{port}/{number * FOUND + place:05d}.jpg" for place, host in enumerate(hosts)]
+    results = [{"id": url, "url": url, "license": "by"} for url in urls[size * (page - 1) : size * page]]
+    return json.dumps({"page_count": -(-len(urls) // size), "results": results}).encode()
 
 
 def _answers(folder: Path) -> dict[str, bytes]:
