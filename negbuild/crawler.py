@@ -88,7 +88,7 @@ class Crawler:
         left: Counter[str] = Counter()
         if not self.local and named is None:
             left = await loop.run_in_executor(engine.recorder, engine.catalog.pending_hosts, *self.key)
-        wait = (lambda *_: 0.0) if self.local else self._web.wait
+        wait = (lambda *_: 0.0) if self.local else partial(engine.places.wait, self._free)
         claims = None if self.local else engine.claims
         self._frontier = Frontier(wait, left, spill=not self.local, claims=claims)
         async with self._web:
@@ -106,6 +106,11 @@ class Crawler:
                 self._naming.stop()
                 ticking.cancel()
                 await self._settle_the_rest()
+
+    def _free(self, host: str) -> None:
+        """Be told that there may be a place at a host."""
+        self._frontier.turn(host)
+        self._wake.set()
 
     async def _pump(self) -> None:
         """Do what can be done, then sleep until something happened, until there is nothing left to do."""
@@ -211,7 +216,7 @@ class Crawler:
                 return
             task = asyncio.create_task(self._bring(entry))
             self._tasks[task] = entry
-            self._engine.under_way += 1
+            self._engine.places.take(entry.host)
             task.add_done_callback(self._landed)
             missing = None if missing is None else missing - 1
 
@@ -220,7 +225,7 @@ class Crawler:
         if self.local:
             return len(self._tasks) < _AT_ONCE_LOCALLY
         moving, share = len(self._tasks) - self._stuck.under_way, _AT_ONCE // max(1, self._engine.busy)
-        return self._engine.under_way < _AT_ONCE and moving < share
+        return self._engine.places.total < _AT_ONCE and moving < share
 
     def _room(self) -> int:
         """How many more candidates may wait in memory; a host that will not answer takes nobody's place."""
@@ -240,15 +245,15 @@ class Crawler:
         return max(0, missing)
 
     def _landed(self, task: "asyncio.Task[Arrival]") -> None:
-        self._wake.set()
-        self._engine.under_way -= 1
         # Files are taken in the order of their names, so that the same files make the same workspace.
         for one in takewhile(asyncio.Task.done, list(self._tasks)) if self.local else [task]:
             self._take_in(one)
+        self._wake.set()
 
     def _take_in(self, task: "asyncio.Task[Arrival]") -> None:
         entry = self._tasks.pop(task)
         self._frontier.landed(entry)
+        self._engine.places.leave(entry.host)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, NetworkDown):
             self.refusal = error
@@ -263,10 +268,10 @@ class Crawler:
         """Look at what changes without an event: hosts that rested, hosts that hang, pictures that waited."""
         while True:
             await asyncio.sleep(_TICK)
-            self._frontier.tick()
             if not self.local:
-                hosts = {entry.host for entry in self._tasks.values()}
+                hosts = {entry.host for entry in self._tasks.values()} | self._frontier.resting
                 self._stuck = self._frontier.count(host for host in hosts if not self._web.well(host))
+            self._frontier.tick()
             self._wake.set()
 
     async def _land(self) -> None:

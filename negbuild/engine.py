@@ -15,6 +15,7 @@ from negbuild.hosts import Hosts
 from negbuild.intake import Intake
 from negbuild.manners import Manners
 from negbuild.picture import Limits
+from negbuild.places import Places
 from negbuild.web import Web
 
 _log = logging.getLogger("negbuild")
@@ -30,8 +31,8 @@ class Engine:
         self.recorder = ThreadPoolExecutor(1, "recorder")
         """The one thread that writes to the catalog."""
         self.claims: Claims = {}
-        self.under_way = 0
-        """Candidates, of all errands."""
+        self.places = Places(self.web.wait)
+        """What is under way, of all errands."""
         self.busy = 0
         """Errands that are not waiting for the others."""
         self.failed = False

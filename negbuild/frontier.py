@@ -97,7 +97,8 @@ class Frontier:
         self._wait, self._spill = wait, spill
         self._queues = {host: _Queue(on_disk=number) for host, number in on_disk.items()}
         self._turns: deque[str] = deque()
-        self._resting: set[str] = set()
+        self.resting: set[str] = set()
+        """Hosts that could not be asked for more when it was their turn."""
         self._dry = set(on_disk)  # hosts of which only the disk has candidates
         self._claims: Claims = {} if claims is None else claims
         self._freed: list[Candidate] = []
@@ -139,7 +140,7 @@ class Frontier:
             if not queue.waiting:
                 continue
             if self._wait(host, queue.under_way) > 0:
-                self._resting.add(host)
+                self.resting.add(host)
                 continue
             entry = queue.waiting.popleft()
             queue.under_way += 1
@@ -157,7 +158,7 @@ class Frontier:
         self._give_turn(entry.host, queue)
         if not queue.size:
             del self._queues[entry.host]
-            self._resting.discard(entry.host)
+            self.resting.discard(entry.host)
 
     def settled(self, entry: Entry) -> None:
         """Forget a candidate that was recorded, or given up: those that waited for what becomes of it are free."""
@@ -188,10 +189,14 @@ class Frontier:
 
     def tick(self) -> None:
         """Give the hosts that rested another turn; to be called now and then."""
-        resting, self._resting = self._resting, set()
-        for host in resting:
-            if host in self._queues:
-                self._give_turn(host, self._queues[host])
+        for host in list(self.resting):
+            self.turn(host)
+
+    def turn(self, host: str) -> None:
+        """Give a host another turn, if anything waits for it."""
+        self.resting.discard(host)
+        if host in self._queues:
+            self._give_turn(host, self._queues[host])
 
     def dry(self, most: int) -> list[tuple[str, int]]:
         """Take some hosts of which more is to be read from the disk, each with the row to read on after."""

@@ -19,9 +19,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from negbuild.errands import Quota, Shares
+from negbuild.errands import Errand, Quota, Shares
 from negbuild.frontier import LONGEST, Claims, Entry, Frontier
-from negbuild.model import Candidate
+from negbuild.manners import Manners
+from negbuild.model import Candidate, Role
+from negbuild.model import Search as Wanted
+from negbuild.order import Order
+from negbuild.places import Places
+from negbuild.source import find_source
+from negbuild.stages.crawl import crawl_all
+from negbuild.workspace import Workspace
 from tests.conftest import Reply, Server, cli_environment
 
 Photo = Callable[..., bytes]
@@ -238,6 +245,39 @@ def test_many_queries_have_no_more_connections_to_a_host_than_one(
     assert 2 <= most["pictures"] <= 4
 
 
+def test_what_hangs_at_a_host_for_one_search_keeps_no_other_from_asking_for_more(
+    negbuild: Negbuild, search: Search, server: Server
+) -> None:
+    elsewhere = server.url.replace("127.0.0.1", "localhost")
+    search.finds("salad", *numbered("salad", 4))
+    search.finds("street", *numbered("street", 4), *(f"{elsewhere}{path}" for path in numbered("elsewhere", 4)))
+    search.delays["street"] = 1.0  # by then all connections that the host grants are taken
+    there = {path: server.routes[path] for path in numbered("street", 1)}
+    server.routes |= dict.fromkeys(numbered("elsewhere", 4), there["/street/0.jpg"])
+    gate = Gate(server)
+    for path in numbered("salad", 4):
+        gate.waits(path)
+    gate.opens("/elsewhere/0.jpg")
+    done = negbuild(*command("-q", "salad", "-q", "street", "-n", 8), env={"NEGBUILD_OPENVERSE_URL": elsewhere})
+    assert done.code == 0
+    assert gate.opened == [True] * 4
+
+
+def test_no_candidate_times_out_behind_those_of_other_searches(
+    search: Search, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = server.url.replace("127.0.0.1", "localhost")
+    monkeypatch.setenv("NEGBUILD_OPENVERSE_URL", elsewhere)
+    asking = []
+    for number in range(8):
+        search.finds(f"query{number}", *numbered(f"query{number}", 4))
+        order = Order(Wanted(f"query{number}", limit=32), f"query{number}", Role.UNKNOWN)
+        asking.append(Errand(find_source("openverse"), order))
+    server.routes["/robots.txt"] = Reply(b"User-agent: *\nCrawl-delay: 0.25")
+    done = crawl_all(Workspace(tmp_path), asking, 32, manners=Manners(allow_private=True, deadline=1, longest_wait=2))
+    assert (done.unique, done.skips) == (32, {})
+
+
 def test_ctrl_c_ends_all_of_them_and_says_so_once(search: Search, server: Server, tmp_path: Path) -> None:
     search.finds("salad", *numbered("salad", 40))
     search.finds("street", *numbered("street", 40))
@@ -305,7 +345,22 @@ def test_who_rests_leaves_what_waits_to_the_others_and_finds_it_on_the_disk() ->
     assert claims == {}
 
 
-class Errand:
+def test_a_place_that_is_free_is_offered_to_whoever_waits_longest() -> None:
+    places = Places(four_at_once)
+    told: list[str] = []
+    one, other = (lambda host, name=name: told.append(f"{name} {host}") for name in ("one", "other"))
+    for host in "aaaab":
+        assert places.wait(one, host) == 0
+        places.take(host)
+    assert [places.wait(who, "a") for who in (other, one, other)] == [math.inf] * 3
+    places.leave("b")
+    for _ in range(3):
+        places.leave("a")
+    assert told == ["other a", "one a"]
+    assert (places.total, places.wait(one, "a")) == (1, 0)
+
+
+class Pretended:
     """What a crawler does with a frontier, a dictionary in the place of the catalog's table."""
 
     def __init__(self, place: int, claims: Claims, chance: random.Random) -> None:
@@ -344,7 +399,7 @@ class Errand:
 def test_whoever_rests_none_is_lost_and_no_address_is_asked_for_by_two_at_once(seed: int) -> None:
     chance = random.Random(seed)
     claims: Claims = {}
-    errands = [Errand(place, claims, chance) for place in range(3)]
+    errands = [Pretended(place, claims, chance) for place in range(3)]
     for _ in range(100_000):
         if not any(errand.rows for errand in errands):
             break
