@@ -25,6 +25,7 @@ from negbuild.naming import MOST_IN_VAIN, Naming
 from negbuild.sifter import Sifted, Sifter
 
 _AT_ONCE = 192  # candidates under way, those at hosts that hang included; their bytes have a limit of their own
+_RESERVED = 64  # further ones, for errands that have few: hosts that hang for one of them leave places for the others
 _AT_ONCE_LOCALLY = 32
 _AHEAD = 512  # candidates named before their turn
 _AT_A_TIME = 32  # candidates that a source is asked for, unless fewer are missing: few, where most wait for bad hosts
@@ -224,8 +225,10 @@ class Crawler:
         """Whether there is a place for one more: hosts that hang take some of this errand's, but not all of them."""
         if self.local:
             return len(self._tasks) < _AT_ONCE_LOCALLY
-        moving, share = len(self._tasks) - self._stuck.under_way, _AT_ONCE // max(1, self._engine.busy)
-        return self._engine.places.total < _AT_ONCE and moving < share
+        total, busy = self._engine.places.total, max(1, self._engine.busy)
+        if len(self._tasks) < _RESERVED // busy:
+            return total < _AT_ONCE + _RESERVED
+        return total < _AT_ONCE and len(self._tasks) - self._stuck.under_way < _AT_ONCE // busy
 
     def _room(self) -> int:
         """How many more candidates may wait in memory; a host that will not answer takes nobody's place."""

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from negbuild import crawler
 from negbuild.errands import Errand, Quota, Shares
 from negbuild.frontier import LONGEST, Claims, Entry, Frontier
 from negbuild.manners import Manners
@@ -276,6 +277,26 @@ def test_no_candidate_times_out_behind_those_of_other_searches(
     server.routes["/robots.txt"] = Reply(b"User-agent: *\nCrawl-delay: 0.25")
     done = crawl_all(Workspace(tmp_path), asking, 32, manners=Manners(allow_private=True, deadline=1, longest_wait=2))
     assert (done.unique, done.skips) == (32, {})
+
+
+def test_hosts_that_hang_for_one_search_leave_places_for_the_others(
+    search: Search, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crawler, "_AT_ONCE", 4)
+    monkeypatch.setattr(crawler, "_RESERVED", 2)
+    elsewhere = server.url.replace("127.0.0.1", "localhost")
+    monkeypatch.setenv("NEGBUILD_OPENVERSE_URL", elsewhere)
+    search.finds("salad", *numbered("salad", 4))
+    search.finds("street", *numbered("street", 2))
+    search.found["street"] = [elsewhere + path for path in numbered("street", 2)]
+    search.delays["street"] = 3.0  # by then all those of the other one are on their way, and known to hang
+    gate = Gate(server)
+    for path in numbered("salad", 4):
+        gate.waits(path)
+    gate.opens("/street/0.jpg")
+    asking = [Errand(find_source("openverse"), Order(Wanted(text), text, Role.UNKNOWN)) for text in search.found]
+    done = crawl_all(Workspace(tmp_path), asking, 8, manners=Manners(allow_private=True))
+    assert (done.unique, gate.opened) == (6, [True] * 4)
 
 
 def test_ctrl_c_ends_all_of_them_and_says_so_once(search: Search, server: Server, tmp_path: Path) -> None:
