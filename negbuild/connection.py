@@ -89,6 +89,11 @@ class Room:
         self._last: object = None
         self._waiting: deque[tuple[int, object, asyncio.Future[None]]] = deque()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether somebody waits."""
+        return bool(self._waiting)
+
     async def take(self, size: int, reader: object) -> float:
         """Take so many more bytes for a reader; return how many seconds that took."""
         if (reader is self._last or not self._waiting) and self._fits(size, reader):

@@ -135,7 +135,7 @@ class Crawler:
         if not self._recorder.idle:
             return False
         if isinstance(self.refusal, NetworkDown):
-            return not self._arrived
+            return not self._arrived or self.quota.missing == 0
         if self.quota.missing == 0:
             return self.quota.is_last
         waiting = self._tasks or self._arrived or self._named or self._from_disk
@@ -145,10 +145,10 @@ class Crawler:
         """Let the other errands have what waits here, until one of them ends short and more is wanted again."""
         if self.local or not self._recorder.idle:
             return
-        surplus = self._arrived.surplus()
-        for _, arrival in surplus:
+        given_up = self._arrived.set_aside(lambda one: self._web.is_crowded or self._frontier.is_awaited(one))
+        for _, arrival in given_up:
             self._web.release(len(arrival.data))
-        self._frontier.rest([entry for entry, _ in surplus])
+        self._frontier.rest([entry for entry, _ in given_up])
 
     def _go_on_recording(self) -> None:
         """Give the recording thread its next work: one job at a time."""

@@ -75,7 +75,7 @@ class Downloads:
         """Make ready within the event loop."""
         self._manners, self._hosts = manners, hosts
         self._robots = Robots(self._ask_robots, hosts.robots)
-        self._room = Room(max(_ROOM, 2 * manners.max_bytes), max(LONGEST_ROBOTS, manners.max_bytes))
+        self.room = Room(max(_ROOM, 2 * manners.max_bytes), max(LONGEST_ROBOTS, manners.max_bytes))
         self._ending = asyncio.Event()
         self._network = hosts.network
         allow_private = manners.allow_private or manners.use_proxy
@@ -117,7 +117,7 @@ class Downloads:
 
     def release(self, size: int) -> None:
         """Say that so many bytes that were fetched are not needed any more."""
-        self._room.give(size)
+        self.room.give(size)
 
     async def _with_patience(self, url: str, wish: _Wish) -> _Try:
         """Try a few times, with a pause before each: a random one, or what the host asked for if that is longer."""
@@ -278,7 +278,7 @@ class Downloads:
                         return over
                     break
                 # Not all of it ahead: who says much, or nothing, and sends little would hold up everybody else.
-                began += await self._room.take(len(chunk), response)
+                began += await self.room.take(len(chunk), response)
                 taken = size
                 seconds = time.monotonic() - began
                 if seconds > silence and size < seconds * self._manners.min_speed:
@@ -290,7 +290,7 @@ class Downloads:
             taken -= len(data)  # what came stays taken until it is released
             return data
         finally:
-            self._room.leave(taken, response)
+            self.room.leave(taken, response)
 
 
 def _readable(header: str) -> str:

@@ -167,6 +167,10 @@ class Frontier:
                 frontier.behind -= 1
                 frontier._freed.append(candidate)  # noqa: SLF001  another one of this class
 
+    def is_awaited(self, entry: Entry) -> bool:
+        """Whether another errand's candidates wait for what becomes of one."""
+        return any(frontier is not self for key in entry.keys for frontier, _ in self._claims.get(key, ()))
+
     def freed(self) -> list[Candidate]:
         """Take the candidates that wait for no other one any more."""
         freed, self._freed = self._freed, []

@@ -43,6 +43,11 @@ class Web:
         """See `Downloads.release`."""
         self._downloading().release(size)
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether what is being read waits for bytes to be released."""
+        return self._downloading().room.is_full
+
     def get(
         self, url: str, params: Mapping[str, str | int] | None = None, headers: Mapping[str, str] | None = None
     ) -> "Answer":

@@ -206,6 +206,26 @@ def test_what_a_search_needs_no_more_the_others_may_have(
     assert server.asked[slow[-1]] == 1
 
 
+def test_what_came_too_late_is_not_asked_for_again(
+    negbuild: Negbuild, search: Search, server: Server, photo: Photo
+) -> None:
+    elsewhere = server.url.replace("127.0.0.1", "localhost")
+    late = [f"/late/{number}.jpg" for number in range(3)]
+    search.finds("salad", *late, *(f"{elsewhere}{path}" for path in numbered("salad", 2)))
+    search.finds("street", "/late/2.jpg")
+    search.delays["street"] = 7.0  # by then they have come, when enough had come from elsewhere
+    server.routes |= {path: Reply(photo(50), delay=4.0) for path in late[:1]}
+    server.routes |= {path: Reply(status=404, delay=4.0) for path in late[1:]}
+    server.routes |= {path: Reply(photo(60 + place)) for place, path in enumerate(numbered("salad", 2))}
+    done = negbuild(
+        *command("-q", "salad", "-q", "street", "-n", 2, "--json"),
+        env={"NEGBUILD_OPENVERSE_URL": elsewhere},
+        timeout=40,
+    )
+    assert (done.code, [share["unique"] for share in done.json["shares"]]) == (0, [2, 0])
+    assert [server.asked[path] for path in late] == [1, 1, 1]
+
+
 def test_what_one_brings_for_the_others_is_not_listed_anew(negbuild: Negbuild, search: Search, server: Server) -> None:
     search.finds("salad", *numbered("salad", 2))
     search.finds("street", *numbered("street", 18))
