@@ -41,6 +41,6 @@ class Bringer:
             return Skip(SkipReason.UNREADABLE, error.strerror or str(error))
 
     async def _checked(self, candidate: Candidate, data: bytes, validators: Validators = NO_VALIDATORS) -> Arrival:
-        found = await self._checkers.check(data)
+        found = await self._checkers.check(data, sketch=self._source.read is not None)
         kept = b"" if isinstance(found.outcome, Skip) else data
         return Arrival(candidate, found.outcome, kept, found.grids, validators, found.sketch)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import astuple
 from functools import partial
 from itertools import islice
-from typing import Self, cast
+from typing import Any, Self, cast
 
 from negbuild import worker, workers
 from negbuild.checking import Checked, Packed, check, check_packed, unpacked
@@ -32,12 +32,9 @@ _ANSWERS = 2**16  # bytes of them that are read at a time
 class Checkers:
     """Checks pictures; belongs to one event loop. Use it as an asynchronous context manager."""
 
-    def __init__(self, limits: Limits, *, sketch: bool = False) -> None:
-        """Hold pictures to these limits; `sketch` all of them, or only those for which there is time.
-
-        What is not sketched is decoded again when copies are looked for.
-        """
-        self._limits, self._sketch = limits, sketch
+    def __init__(self, limits: Limits) -> None:
+        """Hold pictures to these limits."""
+        self._limits = limits
         self._threads = ThreadPoolExecutor(_THREADS, "checker")
         self._crew = Crew(self._threads, _THREADS)
         self.do = self._crew.do
@@ -46,7 +43,7 @@ class Checkers:
         self._started: list[_Process] | None = None
         self.employed: list[_Process] = []
         """The processes that check pictures now."""
-        self._waiting: deque[tuple[bytes, asyncio.Future[Checked]]] = deque()
+        self._waiting: deque[tuple[bytes, bool, asyncio.Future[Checked]]] = deque()
 
     async def __aenter__(self) -> Self:
         return self
@@ -62,25 +59,28 @@ class Checkers:
         if self._started is None and self._expected >= SURELY_WORTHWHILE:
             self._start()
 
-    async def check(self, data: bytes) -> Checked:
-        """Check one picture."""
+    async def check(self, data: bytes, *, sketch: bool = False) -> Checked:
+        """Check one picture; `sketch` it in any case, or only if there is time.
+
+        What is not sketched is decoded again when copies are looked for.
+        """
         self._checked += 1
         if self._started is None and self._crew.waiting and self._checked > WORTHWHILE:
             self._start()
         if self.employed:
             done: asyncio.Future[Checked] = asyncio.get_running_loop().create_future()
-            self._waiting.append((data, done))
+            self._waiting.append((data, sketch, done))
             self._hand_out()
             with suppress(ChildProcessError):  # that somebody ended: a thread takes its place
                 return await done
-        sketch = self._sketch or not (self._crew.waiting or self.employed)
+        sketch = sketch or not (self._crew.waiting or self.employed)
         return await self.do(partial(check, data, self._limits, sketch=sketch))
 
     def _start(self) -> None:
         self._started = []
         try:
             for _ in range(PROCESSES):
-                self._started.append(_Process((astuple(self._limits), self._sketch), self._hand_out))
+                self._started.append(_Process(astuple(self._limits), self._hand_out))
         except (OSError, NotImplementedError) as error:
             _log.debug("checking without a process: %s", error)
 
@@ -90,11 +90,11 @@ class Checkers:
             idlest = min(self.employed, key=lambda process: process.under_way, default=None)
             if idlest and idlest.under_way >= _AHEAD:
                 return
-            data, done = self._waiting.popleft()
+            data, sketch, done = self._waiting.popleft()
             if done.done():  # nobody waits for it any more
                 continue
             if idlest:
-                idlest.ask(data, done)
+                idlest.ask(data, done, sketch=sketch)
             else:
                 done.set_exception(ChildProcessError())
 
@@ -106,13 +106,13 @@ class _Process:
     be one that another thread has just opened.
     """
 
-    def __init__(self, manner: tuple[object, ...], news: Callable[[], None]) -> None:
-        """Start it; `manner` is the rest of `check_packed`, `news` called when it can take more, or has ended.
+    def __init__(self, limits: tuple[Any, ...], news: Callable[[], None]) -> None:
+        """Start it; `limits` are those of `check_packed`, `news` is called when it can take more, or has ended.
 
         Raises OSError where there can be none, NotImplementedError where the event loop reads no pipes (Windows).
         """
         self.ready = self.ended = False
-        self._manner, self._news = manner, news
+        self._limits, self._news = limits, news
         self._asked: deque[asyncio.Future[Checked]] = deque()
         self._unsent: deque[memoryview] = deque()
         self._heard = bytearray()
@@ -129,17 +129,17 @@ class _Process:
         os.set_blocking(self._calls, False)
         nobody: asyncio.Future[Checked] = self._loop.create_future()
         nobody.cancel()
-        self.ask(b"", nobody)  # its answer says that it is ready
+        self.ask(b"", nobody, sketch=False)  # its answer says that it is ready
 
     @property
     def under_way(self) -> int:
         """Pictures it has been given."""
         return len(self._asked)
 
-    def ask(self, data: bytes, done: asyncio.Future[Checked]) -> None:
-        """Have a picture checked."""
+    def ask(self, data: bytes, done: asyncio.Future[Checked], *, sketch: bool) -> None:
+        """Have a picture checked, and sketched if that is wished."""
         idle = not self._unsent
-        self._unsent.extend(map(memoryview, worker.call_on(data, check_packed, *self._manner)))
+        self._unsent.extend(map(memoryview, worker.call_on(data, check_packed, self._limits, sketch)))
         self._asked.append(done)
         if idle:
             self._send()

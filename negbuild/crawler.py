@@ -84,7 +84,7 @@ class Crawler:
         """Hold pictures until all errands have their shares, or this one has no more."""
         loop = asyncio.get_running_loop()
         engine, named = self._engine, self._candidates
-        self._checkers = await engine.checkers(self._order.limits, sketch=self.local)
+        self._checkers = await engine.checkers(self._order.limits)
         self._bring = Bringer(self._source, self._web, self._order.limits, self._checkers).bring
         left: Counter[str] = Counter()
         if not self.local and named is None:

@@ -37,7 +37,7 @@ class Engine:
         """Errands that are not waiting for the others."""
         self.failed = False
         """Whether one of them ended in an error: then nothing that is under way is waited for."""
-        self._checkers: dict[tuple[Limits, bool], Checkers] = {}
+        self._checkers: dict[Limits, Checkers] = {}
         self._open = AsyncExitStack()
         self._landing = False
 
@@ -48,12 +48,12 @@ class Engine:
     async def __aexit__(self, *_: object) -> None:
         await self._open.aclose()
 
-    async def checkers(self, limits: Limits, *, sketch: bool) -> Checkers:
+    async def checkers(self, limits: Limits) -> Checkers:
         """Return who checks pictures by these limits; errands with the same ones share them."""
-        if (limits, sketch) not in self._checkers:
-            made = self._checkers[limits, sketch] = Checkers(limits, sketch=sketch)
+        if limits not in self._checkers:
+            made = self._checkers[limits] = Checkers(limits)
             await self._open.enter_async_context(made)
-        return self._checkers[limits, sketch]
+        return self._checkers[limits]
 
     def land(self) -> None:
         """Wait for no host any more, and say so once."""

@@ -90,10 +90,10 @@ def test_a_process_finds_what_this_one_finds(odd: list[bytes], sketch: bool) -> 
     } <= reasons
 
     async def main() -> None:
-        async with Checkers(LIMITS, sketch=sketch) as checkers:
+        async with Checkers(LIMITS) as checkers:
             await rounds_until_employed(checkers, odd, 2)
-            assert await asyncio.gather(*map(checkers.check, odd)) == expected
-            assert [await checkers.check(data) for data in odd] == expected
+            assert await asyncio.gather(*(checkers.check(data, sketch=sketch) for data in odd)) == expected
+            assert [await checkers.check(data, sketch=sketch) for data in odd] == expected
 
     run(main())
 
@@ -154,16 +154,16 @@ def test_what_an_ended_process_had_to_do_is_done_all_the_same(photo: Photo, how:
     expected = {data: check(data, LIMITS, sketch=True) for data in pictures}
 
     async def main() -> None:
-        async with Checkers(LIMITS, sketch=True) as checkers:
+        async with Checkers(LIMITS) as checkers:
             await rounds_until_employed(checkers, pictures, 2)
-            under_way = [asyncio.create_task(checkers.check(data)) for data in pictures]
+            under_way = [asyncio.create_task(checkers.check(data, sketch=True)) for data in pictures]
             await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
             for child in children(os.getpid()):
                 os.kill(child, how)
             found = await asyncio.gather(*under_way)
             assert found == [expected[data] for data in pictures]
             assert checkers.employed == []
-            assert await checkers.check(pictures[0]) == expected[pictures[0]]
+            assert await checkers.check(pictures[0], sketch=True) == expected[pictures[0]]
 
     run(main())
     assert not children(os.getpid())

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from negbuild import crawler
+from negbuild import checkers, crawler, workers
 from negbuild.errands import Errand, Quota, Shares
 from negbuild.frontier import LONGEST, Claims, Entry, Frontier
 from negbuild.manners import Manners
@@ -317,6 +317,32 @@ def test_hosts_that_hang_for_one_search_leave_places_for_the_others(
     asking = [Errand(find_source("openverse"), Order(Wanted(text), text, Role.UNKNOWN)) for text in search.found]
     done = crawl_all(Workspace(tmp_path), asking, 8, manners=Manners(allow_private=True))
     assert (done.unique, gate.opened) == (6, [True] * 4)
+
+
+def test_what_is_fetched_and_what_is_drawn_here_is_checked_by_the_same_processes(
+    search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+
+    def start() -> "subprocess.Popen[bytes]":
+        started.append(start_process())
+        return started[-1]
+
+    start_process = workers.start
+    monkeypatch.setattr(checkers, "PROCESSES", 2)
+    monkeypatch.setattr(checkers, "SURELY_WORTHWHILE", 8)
+    monkeypatch.setattr(workers, "start", start)
+    monkeypatch.setenv("NEGBUILD_OPENVERSE_URL", search.server.url)
+    search.finds("salad", *numbered("salad", 12))
+    asking = [
+        Errand(find_source(name), Order(Wanted(text), name, Role.UNKNOWN))
+        for name, text in (("openverse", "salad"), ("noise", ""))
+    ]
+    done = crawl_all(Workspace(tmp_path), asking, 24, manners=Manners(allow_private=True))
+    assert (done.unique, len(started)) == (24, 2)
+    with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as catalog:
+        sketched = "SELECT count(*) FROM sketches JOIN candidates USING (sha256) WHERE source = 'noise'"
+        assert catalog.execute(sketched).fetchone() == (12,)
 
 
 def test_ctrl_c_ends_all_of_them_and_says_so_once(search: Search, server: Server, tmp_path: Path) -> None:
