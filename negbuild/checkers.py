@@ -51,6 +51,7 @@ class Checkers:
     async def __aexit__(self, *_: object) -> None:
         for process in self._started or []:
             process.end()
+        self._crew.close()
         self._threads.shutdown()
 
     def expect(self, number: int) -> None:

@@ -19,6 +19,7 @@ class Crew:
         """Use so many threads of an executor."""
         self._executor, self._threads, self._idle = executor, threads, threads
         self._waiting: deque[_Job] = deque()
+        self._closed = False
 
     @property
     def waiting(self) -> int:
@@ -32,8 +33,14 @@ class Crew:
         self._hand_out()
         return await done
 
+    def close(self) -> None:
+        """Begin no more jobs: the executor is about to end."""
+        self._closed = True
+        for _, done in self._waiting:
+            done.cancel()
+
     def _hand_out(self) -> None:
-        while self._idle and self._waiting:
+        while self._idle and self._waiting and not self._closed:
             # Nobody takes more than a part of what waits, so that a long job keeps few others waiting.
             share = min(_MOST_AT_A_TIME, 1 + len(self._waiting) // (2 * self._threads))
             jobs = [self._waiting.popleft() for _ in range(share)]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,23 @@ def test_what_an_ended_process_had_to_do_is_done_all_the_same(photo: Photo, how:
 
     run(main())
     assert not children(os.getpid())
+
+
+def test_what_waits_when_it_ends_is_given_up_without_a_word() -> None:
+    said: list[dict[str, Any]] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, what: said.append(what))
+        async with Checkers(LIMITS) as checkers:
+            waiting = [asyncio.create_task(checkers.do(partial(time.sleep, 0.05))) for _ in range(50)]
+            await asyncio.sleep(0.01)
+            for task in waiting[:40]:
+                task.cancel()
+        await asyncio.sleep(0.1)
+        assert all(task.done() for task in waiting)
+
+    run(main())
+    assert said == []
 
 
 @linux
