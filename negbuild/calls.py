@@ -15,14 +15,14 @@ from urllib.parse import urljoin
 import requests
 
 from negbuild.addresses import host_of
-from negbuild.deadline import Adapter, begun_within, within
+from negbuild.deadline import begun_within, within
 from negbuild.download import ATTEMPTS, MOST_REDIRECTS
 from negbuild.errors import Moved, QuotaExhausted, SourceError, Unreachable
 from negbuild.hosts import Hosts, asked_wait, backoff, is_retried
-from negbuild.ledger import Ledger
 from negbuild.lines import lines_of
 from negbuild.manners import Manners
 from negbuild.source import Answer
+from negbuild.switchboard import Switchboard
 
 _MOST_BYTES = 64 * 2**20
 _TIMEOUT = (10, 20)  # seconds to connect, and between two bytes
@@ -34,24 +34,18 @@ _LOOK_AGAIN = 0.05  # seconds, where all connections to a host are busy
 class Calls:
     """What an adapter may ask of the web (source.Web); safe to be used by one thread and ended by another."""
 
-    def __init__(self, manners: Manners, hosts: Hosts) -> None:
+    def __init__(self, manners: Manners, hosts: Hosts, switchboard: Switchboard) -> None:
         self._manners = manners
         self._hosts = hosts
         self._closing = threading.Event()
-        self._ledger: Ledger | None = None
+        self._switchboard = switchboard
         self._session = requests.Session()
         self._session.trust_env = manners.use_proxy
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, Adapter())
+            self._session.mount(scheme, switchboard.adapter)
         self._session.headers["User-Agent"] = manners.user_agent
         self.wind_down: Callable[[], None] = self._closing.set
-
-    def close(self) -> None:
-        """Ask for nothing more."""
-        self.wind_down()
-        self._session.close()
-        if self._ledger:
-            self._ledger.close()
+        """Have nothing more asked for."""
 
     def get(
         self, url: str, params: Mapping[str, str | int] | None = None, headers: Mapping[str, str] | None = None
@@ -194,8 +188,8 @@ class Calls:
         allowances = self._manners.allowances.get(name)
         if not allowances:
             return
-        self._ledger = self._ledger or Ledger()
-        while wait := self._ledger.spend(name, allowances):
+        ledger = self._switchboard.ledger()
+        while wait := ledger.spend(name, allowances):
             if wait > self._manners.longest_wait:
                 granted = " and ".join(f"{one.calls} calls in {_duration(one.seconds)}" for one in allowances)
                 raise QuotaExhausted(

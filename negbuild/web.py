@@ -13,18 +13,20 @@ if TYPE_CHECKING:
     from negbuild.calls import Calls
     from negbuild.download import Downloads, Fetched
     from negbuild.source import Answer
+    from negbuild.switchboard import Switchboard
 
 
 class Web:
     """The client; use it as an asynchronous context manager."""
 
     def __init__(self, manners: Manners, hosts: Hosts | None = None, shared: "Web | None" = None) -> None:
-        """Behave like that; `hosts` is what is known of hosts by now, and who has `shared` it makes the downloads."""
+        """Behave like that; `hosts` is what is known of hosts by now; what many clients can share, `shared` has."""
         self._manners, self._shared = manners, shared
         self._hosts = Hosts(manners.pace) if hosts is None else hosts
         self._downloads: Downloads | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._calls: Calls | None = None
+        self._switchboard: Switchboard | None = None
         self._ending = False
 
     async def __aenter__(self) -> Self:
@@ -65,8 +67,8 @@ class Web:
     def close(self) -> None:
         """Ask for nothing more; enough where nothing is downloaded."""
         self.wind_down()
-        if self._calls:
-            self._calls.close()
+        if self._switchboard:
+            self._switchboard.close()
 
     def wind_down(self) -> None:
         """Wait for no host any more; what is being read goes on."""
@@ -95,13 +97,24 @@ class Web:
             if self._calls is None:
                 from negbuild.calls import Calls
 
-                self._calls = Calls(self._manners, self._hosts)
+                self._calls = Calls(self._manners, self._hosts, self._switching())
                 if self._ending:
                     self._calls.wind_down()
             return self._calls
 
+    def _switching(self) -> "Switchboard":
+        """Make ready what all calls share."""
+        if self._shared:
+            return self._shared._switching()  # noqa: SLF001  another one of this class
+        with self._lock:
+            if self._switchboard is None:
+                from negbuild.switchboard import Switchboard
+
+                self._switchboard = Switchboard()
+            return self._switchboard
+
     def with_manners(self, manners: Manners) -> "Web":
-        """Return a client with manners of its own and the downloads of this one, which is closed after it."""
+        """Return a client with manners of its own, and the rest of this one, which is closed after it."""
         return Web(manners, self._hosts, self)
 
     def wait(self, host: str, under_way: int) -> float:

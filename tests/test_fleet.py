@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -27,7 +28,7 @@ from negbuild.model import Candidate, Role
 from negbuild.model import Search as Wanted
 from negbuild.order import Order
 from negbuild.places import Places
-from negbuild.source import find_source
+from negbuild.source import Allowance, find_source
 from negbuild.stages.crawl import crawl_all
 from negbuild.workspace import Workspace
 from tests.conftest import Reply, Server, cli_environment
@@ -343,6 +344,27 @@ def test_what_is_fetched_and_what_is_drawn_here_is_checked_by_the_same_processes
     with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as catalog:
         sketched = "SELECT count(*) FROM sketches JOIN candidates USING (sha256) WHERE source = 'noise'"
         assert catalog.execute(sketched).fetchone() == (12,)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_many_searches_hold_open_no_more_files_than_a_few(
+    search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEGBUILD_LEDGER", str(tmp_path / "calls.sqlite"))
+    monkeypatch.delenv("NEGBUILD_OPENVERSE_URL", raising=False)
+    service = replace(find_source("openverse"), base_url=search.server.url, allowances=(Allowance(100, 3600),))
+    opened = list[int]()
+
+    def count(_done: int, _total: int | None) -> None:
+        names = [str(Path(link).resolve()) for link in Path("/proc/self/fd").iterdir() if link.exists()]
+        opened.append(sum("calls.sqlite" in name for name in names))
+
+    for number in range(30):
+        search.finds(f"query{number}", f"/{number}.jpg")
+    asking = [Errand(service, Order(Wanted(text, limit=30), text, Role.UNKNOWN)) for text in search.found]
+    done = crawl_all(Workspace(tmp_path), asking, 30, manners=Manners(allow_private=True), progress=count)
+    assert done.unique == 30
+    assert 0 < max(opened) <= 3  # the file, and what SQLite keeps beside it
 
 
 def test_ctrl_c_ends_all_of_them_and_says_so_once(search: Search, server: Server, tmp_path: Path) -> None:
