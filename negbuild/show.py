@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from negbuild.errors import NegbuildError, SourceError, TooFewPictures
+from negbuild.errors import NegbuildError, NetworkDown, SourceError, TooFewPictures
 from negbuild.model import Candidate, Role, SkipReason
 
 if TYPE_CHECKING:  # the stages import numpy and Pillow, and `--help` needs neither
@@ -54,7 +54,11 @@ def crawl_notes(result: "CrawlResult", root: Path) -> list[str]:
     names = result.categories.items()
     lines += [f"negbuild: category {given!r} is held as {held}" for given, held in names if given != held]
     if len(result.shares) > 1:
-        lines += dict.fromkeys(f"negbuild: {share.refusal}" for share in result.shares if share.refusal)
+        told: dict[object, SourceError] = {}
+        for refusal in filter(None, (share.refusal for share in result.shares)):
+            # There is one network, whichever host it was missed at.
+            told.setdefault(NetworkDown if isinstance(refusal, NetworkDown) else str(refusal), refusal)
+        lines += [f"negbuild: {refusal}" for refusal in told.values()]
     return lines
 
 

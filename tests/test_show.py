@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from negbuild.errors import SourceError
+from negbuild.errors import NetworkDown, SourceError
 from negbuild.model import Drop, Role, SkipReason, Split
 from negbuild.plan import Move, Omission
 from negbuild.proof import Certificate
@@ -21,7 +21,7 @@ from negbuild.show import (
 from negbuild.show_copies import dedup_lines
 from negbuild.show_split import split_lines
 from negbuild.show_verify import verify_lines
-from negbuild.stages.crawl import CrawlResult
+from negbuild.stages.crawl import CrawlResult, Share
 from negbuild.stages.dedup import Copy, DedupResult
 from negbuild.stages.split import SplitCount, SplitResult
 from negbuild.stages.status import CategoryCount, StatusResult
@@ -102,6 +102,12 @@ def test_crawl_notes_what_it_did_beside() -> None:
         "negbuild: here: a new workspace",
         "negbuild: category 'Street food' is held as street_food",
     ]
+
+
+def test_a_crawl_tells_each_refusal_once_and_the_network_is_one() -> None:
+    refusals = [NetworkDown("network: a"), SourceError("x: no"), None, NetworkDown("network: b"), SourceError("x: no")]
+    shares = [Share("x", str(place), 0, 0, 0, 0, 0, {}, refusal) for place, refusal in enumerate(refusals)]
+    assert crawl_notes(replace(crawled(), shares=shares), Path("here")) == ["negbuild: network: a", "negbuild: x: no"]
 
 
 @pytest.mark.parametrize(
