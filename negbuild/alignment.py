@@ -34,7 +34,7 @@ from negbuild.sketches import TIGHT_DISTANCE, Lead, columns, detailed, probe, si
 
 __all__ = ["JOIN_RADIUS", "Affine", "Look", "Reason", "Suspects", "Verdict", "compare", "confirm", "look"]
 
-VERSION = "al-7"
+VERSION = "al-8"
 """Changes whenever the same pair would get another verdict."""
 
 JOIN_RADIUS = 64

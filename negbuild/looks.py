@@ -31,7 +31,6 @@ to pixel along the direction in which they are smallest (Shi and Tomasi 1994), w
 _LOOKS = 20_000  # of 10 kB each
 _FRAME = 15  # pixels of 96 that a border may be wide
 _FRAME_DEVIATION, _FRAME_PEAK = 2.5, 25  # grey levels about its median, on average and at most
-_GROUND_EDGE, _GROUND_DEVIATION = 0.6, 6  # of the edge, and grey levels
 _NOISE = 3.0  # grey levels: contrast below it is not amplified
 _CLIP = 2.0
 _FINE_SIGMA, _ROUGH_SIGMA = 3.0, 2.0
@@ -158,17 +157,6 @@ def blocks(squares: Array) -> Array:
     across = SIDE // BLOCK
     cut = squares.reshape(len(squares), across, BLOCK, across, BLOCK)
     return cut.transpose(0, 1, 3, 2, 4).reshape(len(squares), across * across, BLOCK * BLOCK)
-
-
-def ground(looked: Look) -> NDArray[np.bool_]:
-    """Where the picture shows one even level that runs along most of its edge, as product shots do: shape (96, 96)."""
-    inner = looked.grey[looked.frame.top : looked.frame.bottom, looked.frame.left : looked.frame.right]
-    edge = np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]]).astype(np.float32)
-    level = np.median(edge)
-    if (np.abs(edge - level) < _GROUND_DEVIATION).mean() < _GROUND_EDGE:
-        return np.zeros((SIDE, SIDE), dtype=np.bool_)
-    even: NDArray[np.bool_] = np.abs(looked.grey - level) < _GROUND_DEVIATION
-    return even
 
 
 def has_detail(cut: Array, seen: Array | None = None) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from negbuild import registration
 from negbuild.fingerprint import UNDOING
+from negbuild.ground import ground
 from negbuild.looks import (
     BLOCK,
     SIDE,
@@ -15,15 +16,15 @@ from negbuild.looks import (
     Look,
     above_planes,
     blocks,
-    ground,
     has_detail,
     smallest_steps,
     within_frame,
 )
 from negbuild.registration import Affines, Array
 
-BLOCK_CORRELATION = 0.8
-"""Of a block in both pictures, at half the pixels: what is finer is noise, and alignments are good to half a pixel."""
+BLOCK_CORRELATION, OUTLINE_CORRELATION = 0.8, 0.93
+"""Of a block in both pictures, at half the pixels: what is finer is noise, and alignments are good to half a pixel. The
+second one where it shows an outline on a plain ground: that of one shirt is much like that of another."""
 
 STEPS_LEFT = 0.6
 """Of a block with detail in one picture only: what may differ, of the steps that make detail of it. Two parts of one
@@ -168,8 +169,8 @@ def _found(
     cut: _Cut, older: NDArray[np.intp], newer: NDArray[np.intp], seen: Array, grounds: NDArray[np.bool_]
 ) -> Evidence:
     """Compare pictures with pictures by their places in the cut; what they have in common is all of both."""
-    agree, weights, faint = _agreement(cut, older, newer, seen)
     inside = blocks(grounds.astype(np.float32)).mean(axis=-1) < _OUTLINE
+    agree, weights, faint = _agreement(cut, older, newer, seen, inside)
     return Evidence(
         matched=agree.sum(axis=-1),
         compared=weights.sum(axis=-1),
@@ -184,7 +185,7 @@ def _found(
 
 
 def _agreement(
-    cut: _Cut, one: NDArray[np.intp], other: NDArray[np.intp], seen: Array
+    cut: _Cut, one: NDArray[np.intp], other: NDArray[np.intp], seen: Array, inside: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_]]:
     """Say which blocks agree, and how much each counts: one with detail in both pictures, half with detail in one.
 
@@ -193,7 +194,7 @@ def _agreement(
     """
     squares = np.square(cut.half).sum(axis=-1)
     product = np.einsum("nbp,nbp->nb", cut.half[one], cut.half[other])
-    alike = product > BLOCK_CORRELATION * np.sqrt(squares[one] * squares[other])
+    alike = product > np.where(inside, BLOCK_CORRELATION, OUTLINE_CORRELATION) * np.sqrt(squares[one] * squares[other])
     whole = seen.mean(axis=-1) > _HALF
     in_one, in_other = whole & cut.detailed[one], whole & cut.detailed[other]
     both, single = in_one & in_other, in_one ^ in_other

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn import shirt as drawn_shirt
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageEnhance, ImageFilter
@@ -331,6 +332,43 @@ def test_shirts_whose_outlines_agree_faintly_are_not_copies(one: int, other: int
     older, newer = (seen(jpeg(shirt(seed, printed)))[0] for seed in (one, other))
     for verdict in (compare(older, newer, distance, 0), compare(newer, older, distance, 0)):
         assert not verdict.confirmed, str(verdict)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "distance", "orientation"),
+    [
+        (0, 69, 62, 1),
+        (19, 58, 42, 0),
+        (19, 70, 19, 1),
+        (24, 28, 29, 0),
+        (24, 70, 31, 1),
+        (31, 58, 39, 1),
+        (58, 70, 31, 1),
+    ],
+)
+def test_shirts_whose_outlines_are_much_alike_are_not_copies(
+    one: int, other: int, distance: int, orientation: int
+) -> None:
+    """The ground is no even white: it has a shadow and a gradient, and sleeves may reach its edge."""
+    older, newer = (seen(jpeg(drawn_shirt(seed)))[0] for seed in (one, other))
+    verdict = compare(older, newer, distance, orientation)
+    assert not verdict.confirmed, str(verdict)
+
+
+@pytest.mark.parametrize("seed", [0, 19, 24, 31, 58, 69, 70])
+def test_a_shirt_on_a_plain_ground_is_a_copy_of_itself(seed: int) -> None:
+    whole = drawn_shirt(seed)
+    wide, high = whole.size
+    older = seen(jpeg(whole))[0]
+    altered = {
+        "smaller": (whole.resize((wide // 2, high // 2)), 8, 0),
+        "mirrored": (whole.transpose(Pillow.Transpose.FLIP_LEFT_RIGHT), 8, 1),
+        "cropped": (whole.crop((wide // 20, high // 20, wide - wide // 20, high - high // 20)), 40, 0),
+        "turned": (whole.rotate(5, Pillow.Resampling.BICUBIC), 60, 0),
+    }
+    for name, (image, distance, orientation) in altered.items():
+        verdict = compare(older, seen(jpeg(image))[0], distance, orientation)
+        assert verdict.confirmed, f"{name}: {verdict}"
 
 
 @pytest.mark.parametrize(("matched", "as_far_as"), [(9, 31), (11, 38), (12, 44), (13, 50), (14, 64)])

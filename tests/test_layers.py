@@ -45,6 +45,7 @@ PURE = [
         "family",
         "fingerprint",
         "foreign",
+        "ground",
         "hashes",
         "layouts",
         "loaders",

@@ -9,6 +9,7 @@ shows as `-`, and why is said. Every method sees the same JPEG files. faiss, whi
 negbuild's and must find the same pairs. Speed is wall time, negbuild's on all cores and imagehash's in a loop, and then
 CPU time. `whole` is `negbuild add` and `negbuild dedup` on so many pictures, or on those of the folder as they are;
 `adding` is both on a hundredth as many more, a tenth of them altered copies, once so many small ones are in a catalog.
+Drawn shirts and faces (drawn.py), which are much alike, are looked through for copies as well.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from pathlib import Path
 import faiss
 import imagehash
 import numpy as np
+from drawn import face, shirt
 from numpy.typing import NDArray
 from pictures import PHOTOGRAPHS, make, overlaid
 from PIL import Image, ImageDraw, ImageEnhance
@@ -44,6 +46,7 @@ from negbuild.twins import PLAIN_TEXTURE
 from negbuild.workers import PROCESSES
 
 _FOR_RECALL, _FOR_FALSE = 12, 150  # crops of each photograph
+_DRAWN = 300  # shirts, and faces
 _LONGEST = 640
 _PEERS = ("imagededup", "image_dedup_ai")
 _METHODS = {
@@ -237,6 +240,18 @@ def _mine(files: list[Path], related: list[list[int]]) -> tuple[int, int, float]
     return candidates, confirmed, seconds
 
 
+def _drawn() -> None:
+    """Count what is taken for copies where pictures are much alike."""
+    print(f"\ntaken for copies, of {_DRAWN * (_DRAWN - 1) // 2:,} pairs each")
+    for name, draw in (("drawn shirts of three cuts", shirt), ("drawn faces", face)):
+        with tempfile.TemporaryDirectory() as folder:
+            files = [Path(folder, f"{seed:05d}.jpg") for seed in range(_DRAWN)]
+            for seed, file in enumerate(files):
+                file.write_bytes(_jpeg(draw(seed)))
+            candidates, confirmed, _ = _mine(files, [[]] * _DRAWN)
+        print(f"  {name}: negbuild {confirmed} ({candidates:,} candidates)")
+
+
 def _near(words: NDArray[np.uint64], related: list[list[int]], radius: int) -> int:
     near = 0
     for place in range(1, len(words)):
@@ -383,6 +398,7 @@ def main() -> None:
         given = list(_given(asked.folder)) if asked.folder else None
         _recall(given or list(_crops(_FOR_RECALL + asked.held_out, 0.5, 0.9)), asked.peers)
         _false_pairs(given or list(_crops(_FOR_FALSE + asked.held_out, 0.2, 0.6)), asked.peers)
+        _drawn()
     if asked.only in {None, "speed"}:
         _speed()
     if asked.only == "whole":
