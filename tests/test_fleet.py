@@ -9,8 +9,8 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -347,6 +347,12 @@ def test_what_is_fetched_and_what_is_drawn_here_is_checked_by_the_same_processes
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def open_files() -> Iterator[str]:
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # another thread has closed it meanwhile
+            yield str(link.readlink())
+
+
 def test_many_searches_hold_open_no_more_files_than_a_few(
     search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -356,8 +362,7 @@ def test_many_searches_hold_open_no_more_files_than_a_few(
     opened = list[int]()
 
     def count(_done: int, _total: int | None) -> None:
-        names = [str(Path(link).resolve()) for link in Path("/proc/self/fd").iterdir() if link.exists()]
-        opened.append(sum("calls.sqlite" in name for name in names))
+        opened.append(sum("calls.sqlite" in name for name in open_files()))
 
     for number in range(30):
         search.finds(f"query{number}", f"/{number}.jpg")
