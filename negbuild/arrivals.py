@@ -8,7 +8,10 @@ from negbuild.frontier import Entry
 from negbuild.intake import Arrival
 from negbuild.model import Image
 
-_BATCH = 128  # recorded in one transaction
+_ENOUGH = 128  # for a transaction
+MOST_AT_ONCE = 2 * _ENOUGH
+"""What is recorded in one transaction; so many candidates are sifted at a time, too."""
+
 _LONGEST_WAIT = 0.25  # seconds that a picture may wait for others to be recorded with
 
 
@@ -35,11 +38,11 @@ class Arrivals:
             self._waiting.extendleft(reversed(self._aside))
             self._aside.clear()
         late = self._waiting and time.monotonic() - self._since > _LONGEST_WAIT
-        if not (late or last or len(self._waiting) >= _BATCH):
+        if not (late or last or len(self._waiting) >= _ENOUGH):
             return []
         batch: list[tuple[Entry, Arrival]] = []
         pictures = 0
-        while self._waiting and len(batch) < 2 * _BATCH:
+        while self._waiting and len(batch) < MOST_AT_ONCE:
             pictures += isinstance(self._waiting[0][1].outcome, Image)
             if wanted is not None and pictures > wanted:
                 break

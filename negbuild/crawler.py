@@ -11,7 +11,7 @@ from functools import partial
 from itertools import takewhile
 from typing import Any
 
-from negbuild.arrivals import Arrivals
+from negbuild.arrivals import MOST_AT_ONCE, Arrivals
 from negbuild.bringer import Bringer
 from negbuild.checkers import Checkers
 from negbuild.engine import Engine, Recorder
@@ -29,7 +29,6 @@ _RESERVED = 64  # further ones, for errands that have few: hosts that hang for o
 _AT_ONCE_LOCALLY = 32
 _AHEAD = 512  # candidates named before their turn
 _AT_A_TIME = 32  # candidates that a source is asked for, unless fewer are missing: few, where most wait for bad hosts
-_SIFTED = 256  # candidates at a time: as many as may be recorded meanwhile
 _MOST_ON_DISK = 50_000  # candidates named and left waiting for their hosts
 _LAST_LANDINGS = 5.0  # seconds that pictures under way have, once the run is to end
 _TICK = 0.1
@@ -89,9 +88,7 @@ class Crawler:
         left: Counter[str] = Counter()
         if not self.local and named is None:
             left = await loop.run_in_executor(engine.recorder, engine.catalog.pending_hosts, *self.key)
-        wait = (lambda *_: 0.0) if self.local else partial(engine.places.wait, self._free)
-        claims = None if self.local else engine.claims
-        self._frontier = Frontier(wait, left, spill=not self.local, claims=claims)
+        self._frontier = Frontier(self._wait, left, spill=not self.local, claims=None if self.local else engine.claims)
         async with self._web:
             service = self._source.name if named is None and self._errand.base_url else ""
             named = self._errand.candidates(self._web) if named is None else named
@@ -107,6 +104,9 @@ class Crawler:
                 self._naming.stop()
                 ticking.cancel()
                 await self._settle_the_rest()
+
+    def _wait(self, host: str, _under_way: int) -> float:
+        return 0.0 if self.local else self._engine.places.wait(host, self._free)  # which counts those of all errands
 
     def _free(self, host: str) -> None:
         """Be told that there may be a place at a host."""
@@ -178,7 +178,7 @@ class Crawler:
     def _sift(self) -> bool:
         """Have some candidates sifted, if there are any."""
         from_disk, self._from_disk = self._from_disk, []
-        some = from_disk or [self._named.popleft() for _ in range(min(len(self._named), _SIFTED))]
+        some = from_disk or [self._named.popleft() for _ in range(min(len(self._named), MOST_AT_ONCE))]
         if some:
             self._sifting, self._sifted_last = len(some), True
             sifted = partial(self._sifted, spill=not from_disk)

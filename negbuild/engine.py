@@ -22,7 +22,7 @@ _log = logging.getLogger("negbuild")
 
 
 class Engine:
-    """It drives crawlers; use it as an asynchronous context manager."""
+    """What crawlers run on; use it as an asynchronous context manager."""
 
     def __init__(self, catalog: Catalog, intake: Intake, manners: Manners) -> None:
         """Behave like that on the web; the manners of an errand may differ in what they say of its service."""

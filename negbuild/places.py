@@ -16,7 +16,7 @@ class Places:
         self.total = 0
         """Candidates under way anywhere."""
 
-    def wait(self, tell: Callable[[str], None], host: str, _mine: int = 0) -> float:
+    def wait(self, host: str, tell: Callable[[str], None]) -> float:
         """Seconds until one more may be under way at a host; infinity: `tell` is called with it once one has left."""
         seconds = self._wait(host, self._taken[host])
         if seconds == math.inf:

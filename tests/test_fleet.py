@@ -444,14 +444,14 @@ def test_a_place_that_is_free_is_offered_to_whoever_waits_longest() -> None:
     told: list[str] = []
     one, other = (lambda host, name=name: told.append(f"{name} {host}") for name in ("one", "other"))
     for host in "aaaab":
-        assert places.wait(one, host) == 0
+        assert places.wait(host, one) == 0
         places.take(host)
-    assert [places.wait(who, "a") for who in (other, one, other)] == [math.inf] * 3
+    assert [places.wait("a", who) for who in (other, one, other)] == [math.inf] * 3
     places.leave("b")
     for _ in range(3):
         places.leave("a")
     assert told == ["other a", "one a"]
-    assert (places.total, places.wait(one, "a")) == (1, 0)
+    assert (places.total, places.wait("a", one)) == (1, 0)
 
 
 class Pretended:
