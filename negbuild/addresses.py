@@ -89,6 +89,12 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return _odd_address(host)
 
 
+def plain_address(host: str) -> str:
+    """Write an IPv4 address as four decimal numbers, however it is spelled (WHATWG URL, 3.5); '' where it is none."""
+    address = _odd_address(host)
+    return str(address) if address else ""
+
+
 def _odd_address(host: str) -> ipaddress.IPv4Address | None:
     """Read an IPv4 address as inet_aton(3) does: 1 to 4 parts, each decimal, octal or hexadecimal."""
     parts = host.rstrip(".").split(".")
@@ -111,13 +117,17 @@ def _number(text: str) -> int:
 
 @lru_cache(maxsize=4096)
 def host_of(url: str) -> str:
-    """Host of an address with its port, unless that is the scheme's own; '' where there is none."""
+    """Host of an address with its port, unless that is the scheme's own; '' where there is none.
+
+    All spellings of a name or an IPv4 address give one host.
+    """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return ""
     host = f"[{host}]" if ":" in host else host.rstrip(".") if host.isascii() else _in_ascii(host)
+    host = plain_address(host) or host
     return host if port is None or port == _PORTS.get(parts.scheme) else f"{host}:{port}"
 
 

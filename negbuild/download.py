@@ -18,7 +18,7 @@ from urllib.parse import urljoin
 import aiohttp
 from yarl import URL
 
-from negbuild.addresses import host_of, is_public, refusal
+from negbuild.addresses import host_of, is_public, plain_address, refusal
 from negbuild.connection import Resolver, Room, failure, final, is_of_names, is_ours
 from negbuild.errors import NetworkDown
 from negbuild.hosts import Host, Hosts, asked_wait, backoff, is_retried, throttled
@@ -210,6 +210,8 @@ class Downloads:
         try:
             # A signed address must arrive as it was written; only what no address may hold is quoted.
             address = URL(url, encoded=url.isascii() and " " not in url)
+            if plain := plain_address(address.host or ""):  # of these the client reads only some
+                address = address.with_host(plain)
             if not (self._manners.allow_private or is_public(address.host or "", unless_name=True)):
                 return Skip(SkipReason.PRIVATE_ADDRESS, address.host or "")  # as the client reads it
             async with self._session.get(address, headers=wish.headers, allow_redirects=False) as response:

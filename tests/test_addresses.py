@@ -255,6 +255,8 @@ def test_a_private_address_in_digits_of_another_alphabet_is_refused(address: IPv
         ("https://h.example:443/", "h.example"),
         ("https://h.example:80/", "h.example:80"),
         ("http://h.example.:8080/", "h.example:8080"),
+        ("http://2130706433/", "127.0.0.1"),
+        ("http://0x7F.1:81/", "127.0.0.1:81"),
         ("http://[::1]/", "[::1]"),
         ("http://[::1]:81/", "[::1]:81"),
         ("http://u:p@h.example/", "h.example"),

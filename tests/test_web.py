@@ -183,6 +183,14 @@ def test_an_address_without_a_host_is_refused() -> None:
     assert reason(fetch("http://")[0]) is SkipReason.BAD_URL
 
 
+def test_an_address_of_numbers_is_asked_however_it_is_spelled(server: Server, reply: Reply) -> None:
+    server.routes["/a.jpg"] = reply(b"picture")
+    port = server.url.rpartition(":")[2]
+    hosts = ("2130706433", "0x7f000001", "017700000001", "127.1", "127.0.0.1.", "\uff11\uff12\uff17.1")
+    assert fetch(*(f"http://{host}:{port}/a.jpg" for host in hosts)) == [b"picture"] * len(hosts)
+    assert server.asked["/robots.txt"] == 1  # all of them are one host
+
+
 def test_a_body_over_the_cap_is_cut_off_also_when_it_is_packed(server: Server, reply: Reply) -> None:
     server.routes["/big"] = reply(bytes(2 << 20))
     server.routes["/bomb"] = reply(gzip.compress(bytes(64 << 20)), headers={"Content-Encoding": "gzip"})
