@@ -16,7 +16,7 @@ from PIL import ImageOps
 
 from negbuild import proof
 from negbuild.imagefolder import write_records
-from negbuild.manifest import Row, comparable_files, read_manifest
+from negbuild.manifest import Row, comparable_files, csv_text, read_manifest
 from negbuild.model import Role, Search
 from negbuild.order import Order
 from negbuild.source import find_source
@@ -793,6 +793,15 @@ def test_what_was_sealed_again_unchanged_still_holds(dataset: Path) -> None:
     rename_class(dataset, "hotdog", "sausage")
     assert verify(dataset).holds
     transfer(dataset, some(dataset, "valid/0_na"), "train/0_na")
+    assert verify(dataset).holds
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+def test_a_title_of_several_lines_is_the_same_in_every_record(dataset: Path, end: str) -> None:
+    rows = read_manifest(dataset)
+    said = [replace(row, title=f"one{end}two", author=f"Ann{end}Bo") for row in rows]
+    (dataset / "manifest.csv").write_bytes(csv_text(Row, said).encode())
+    seal(dataset)
     assert verify(dataset).holds
 
 

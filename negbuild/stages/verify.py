@@ -286,7 +286,7 @@ def _details(readings: Sequence[SplitReading]) -> list[str]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return path.read_bytes().decode("utf-8", errors="replace")  # a title may have any line ends
     except OSError:
         return ""
 
