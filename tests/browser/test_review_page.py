@@ -366,6 +366,22 @@ def test_the_large_view_shows_the_nearest_positive_and_the_origin(
     expect(tile(page, 2)).to_have_class(re.compile(r"\bfocus\b"))
 
 
+def test_an_address_of_a_page_that_is_none_is_shown_as_it_is(
+    work: Path, reviewing: Callable[..., Any], visit: Visit
+) -> None:
+    with Workspace(work).writing() as catalog:
+        catalog._file.run(  # noqa: SLF001  as a list of addresses would have said it
+            "UPDATE candidates SET page = 'https://[example/p', author = 'Ann' WHERE category = 'street'"
+        )
+    page = ready(visit(reviewing().address))
+    show(page, "category", "street")
+    page.keyboard.press("Enter")
+    facts = page.locator("#facts")
+    expect(facts).to_contain_text("https://[example/p")
+    expect(facts).to_contain_text("Ann")
+    expect(facts.locator("a")).to_have_count(0)
+
+
 def test_a_kill_in_the_middle_loses_nothing_that_was_acknowledged(
     work: Path,
     reviewing: Callable[..., Any],

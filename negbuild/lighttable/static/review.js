@@ -485,6 +485,8 @@
     for (const button of large.querySelectorAll("[data-verdict]")) button.setAttribute("aria-pressed", button.dataset.verdict === verdict);
   }
 
+  const hostOf = (address) => { try { return new URL(address).host; } catch { return ""; } };  // anybody may have written it
+
   function drawFacts(facts) {
     const rows = [];
     const fact = (label, text, link) => {
@@ -496,7 +498,8 @@
     fact("title", facts.title);
     fact("author", facts.author, facts.author_url);
     fact("licence", facts.license, facts.license_url);
-    fact("page", facts.page && new URL(facts.page).host, facts.page);
+    const host = hostOf(facts.page);
+    fact("page", host || facts.page, host && facts.page);
     fact("source", facts.source);
     fact("query", facts.query);
     fact("size", facts.size);
