@@ -110,10 +110,7 @@ def plan_split(
 
     Raises UsageError where there are fewer than two classes, or too few groups to fill every split.
     """
-    groups: dict[str, list[Item]] = defaultdict(list)
-    for item in sorted(items, key=lambda item: item.sha256):
-        groups[item.group].append(item)
-    groups = dict(sorted(groups.items()))
+    groups = _grouped(items)
     omitted = {sha: why for group in groups.values() for sha, why in _omissions(group).items()}
     used = _without(groups, omitted)
     _require_two_classes([item for group in used.values() for item in group])
@@ -135,6 +132,18 @@ def plan_split(
         Move(sha, before, after) for sha, after in splits.items() if (before := previous.get(sha, after)) is not after
     ]
     return Plan(splits, omitted, moves, placed, topped_up)
+
+
+def left_out(items: Iterable[Item]) -> dict[str, Omission]:
+    """Name the images that no plan uses, however many are asked for."""
+    return {sha: why for group in _grouped(items).values() for sha, why in _omissions(group).items()}
+
+
+def _grouped(items: Iterable[Item]) -> dict[str, list[Item]]:
+    groups: dict[str, list[Item]] = defaultdict(list)
+    for item in sorted(items, key=lambda item: item.sha256):
+        groups[item.group].append(item)
+    return dict(sorted(groups.items()))
 
 
 def _without(groups: Mapping[str, list[Item]], omitted: Collection[str]) -> dict[str, list[Item]]:

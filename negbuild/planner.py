@@ -9,7 +9,7 @@ from negbuild.errors import UsageError
 from negbuild.fingerprint import VERSION
 from negbuild.model import Held, Progress, Role, Split, no_progress
 from negbuild.omissions import omissions
-from negbuild.plan import Item, Move, Omission, Plan, Wanted, plan_split
+from negbuild.plan import Item, Move, Omission, Plan, Wanted, left_out, plan_split
 from negbuild.provenance import FEWEST_ADDRESSES, bursts, placeholders
 from negbuild.shares import Shares
 from negbuild.source import Gives, find_source
@@ -146,6 +146,12 @@ def plan_folds(
     return FoldPlans(plans, folds, stocks, base.moves)
 
 
+def unwritten(catalog: Catalog, held: Mapping[str, Held]) -> set[str]:
+    """Name the images that a split leaves out, as far as can be told without planning: more than asked for, too."""
+    items = _items(catalog, held, group_images(catalog, held))
+    return left_out(items).keys() | catalog.unused()
+
+
 def stock_in_use(planned: Planned) -> list[Stock]:
     """Sum up the categories of the pictures in use."""
     used = [planned.held[sha256] for sha256 in planned.plan.splits]
@@ -176,8 +182,8 @@ def _gives_far_only(name: str) -> bool:
 
 
 def _items(catalog: Catalog, held: Mapping[str, Held], groups: Mapping[str, str]) -> list[Item]:
-    left_out = omissions(catalog, held)
-    return [Item(sha256, one.category, one.role, groups[sha256], left_out.get(sha256)) for sha256, one in held.items()]
+    why = omissions(catalog, held)
+    return [Item(sha256, one.category, one.role, groups[sha256], why.get(sha256)) for sha256, one in held.items()]
 
 
 def _remembered(catalog: Catalog, held: Mapping[str, Held]) -> tuple[dict[str, Split], set[str]]:

@@ -99,6 +99,22 @@ def test_after_dedup_and_split_it_shows_the_copies_and_the_proof(project: Negbui
         assert f"{split} " in page.sections["dataset"]
 
 
+@pytest.mark.parametrize("how", [(), ("--negatives", "6")])
+def test_what_split_leaves_out_does_not_wait_for_the_next_one(
+    project: Negbuild, photos: Path, photo: Callable[..., bytes], tmp_path: Path, how: tuple[str, ...]
+) -> None:
+    """Pictures like an unseen one, and more negatives than were asked for."""
+    (photos / "dog" / "street.jpg").write_bytes(photo(108, quality=60))
+    assert project("add", photos / "dog", "--category", "dog", "--role", "unseen").code == 0
+    for command in (("dedup",), ("split", *how), ("report",)):
+        assert project(*command).code == 0
+    assert "not in the dataset yet" not in read(tmp_path).sections["next"]
+    (photos / "dog" / "new.jpg").write_bytes(photo(300))
+    assert project("add", photos / "dog", "--category", "dog", "--role", "unseen").code == 0
+    assert project("report").code == 0
+    assert "Pictures in use that are not in the dataset yet: 1. negbuild split" in read(tmp_path).sections["next"]
+
+
 def test_what_tells_the_classes_apart_without_looking_is_named(
     negbuild: Negbuild, photo: Callable[..., bytes], tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ from negbuild.model import UNKNOWN_LICENSE, Count, Drop, Held, Pair, Progress, R
 from negbuild.names import whole_characters
 from negbuild.omissions import chained, conflicts, omissions
 from negbuild.pages import report_page
+from negbuild.planner import unwritten
 from negbuild.ruling import Verdict
 from negbuild.shortcuts import find_shortcuts
 from negbuild.store import explaining_full_disk, write_whole
@@ -53,6 +54,7 @@ class _Seen:
     disputes: list[Pair]
     chained: dict[str, str]
     left_out: set[str]
+    unwritten: set[str]
     placed: dict[str, Split]
     plain: int
     pending: int
@@ -94,6 +96,7 @@ def _read(catalog: Catalog) -> _Seen:
         disputes=conflicts(held, pairs),
         chained=chained(held, pairs),
         left_out=set(omissions(catalog, held)),
+        unwritten=unwritten(catalog, held),
         placed=catalog.assignments(),
         plain=catalog.plain_count(VERSION, PLAIN_TEXTURE),
         pending=catalog.pending_count(),
@@ -151,7 +154,7 @@ def _facts(seen: _Seen, used: Mapping[str, Held], rows: Sequence[Row], written: 
         disputes=len(seen.disputes) + len(seen.chained),
         undecided=sum(held.role is Role.UNKNOWN and held.verdict is Verdict.UNDECIDED for held in used.values()),
         dataset=written is not None,
-        waiting=sum(sha256 not in in_dataset and sha256 not in seen.placed for sha256 in planned),
+        waiting=len(used.keys() - seen.unwritten - in_dataset - seen.placed.keys()),
         leaks=written.leaks if written else 0,
     )
 
