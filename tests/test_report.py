@@ -14,6 +14,7 @@ from PIL import Image
 
 from negbuild.exhibits import shortened, web_address
 from negbuild.findings import Bar, Facts, Part, Step, by_split, next_steps, sample
+from negbuild.manifest import read_manifest
 from negbuild.model import Candidate, Pair, Role, Settled, Split
 from negbuild.model import Image as Picture
 from negbuild.ruling import Ruling, Verdict
@@ -97,6 +98,10 @@ def test_after_dedup_and_split_it_shows_the_copies_and_the_proof(project: Negbui
     assert "no two compared pictures in different splits are within 16 bits" in page.sections["dataset"]
     for split in Split:
         assert f"{split} " in page.sections["dataset"]
+    rows = read_manifest(tmp_path / "dataset")
+    pictures = len({row.sha256 for row in rows})
+    assert pictures < len(rows)  # the known pictures of test are in the holdout once more
+    assert f"dataset : {pictures} originals" in page.sections["dataset"]
 
 
 @pytest.mark.parametrize("how", [(), ("--negatives", "6")])

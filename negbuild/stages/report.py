@@ -237,10 +237,11 @@ def _written(dataset: Path, rows: Sequence[Row]) -> Written:
     except (OSError, ValueError, TypeError, KeyError):
         statement, margin, threshold, nearest, leaks = "the certificate cannot be read", None, 0, {}, 0
     children = sum(bool(row.parent) for row in rows)
+    originals = {row.sha256 for row in rows if not row.parent}  # the known ones of the holdout are those of test
     return Written(
         name=whole_characters(dataset.name),
         splits=by_split(numbers),
-        originals=len(rows) - children,
+        originals=len(originals),
         children=children,
         statement=statement,
         threshold=threshold,
