@@ -8,7 +8,7 @@ from pathlib import Path
 
 from negbuild.catalog import Catalog
 from negbuild.database import writer_lock
-from negbuild.errors import NegbuildError, PictureLost, UsageError
+from negbuild.errors import CatalogError, NegbuildError, PictureLost, UsageError
 from negbuild.store import Store, explaining_full_disk
 
 CATALOG = "catalog.sqlite"
@@ -54,7 +54,7 @@ class Workspace:
         images = self.root / IMAGES
         if self.root.exists() and not self.root.is_dir():
             raise UsageError(f"{self.root}: is a file; choose a folder")
-        if new and images.is_dir() and {path.name for path in images.iterdir()} - {"incoming"}:
+        if new and self._holds_pictures:
             raise UsageError(f"{images}: is not empty, and not negbuild's; run: negbuild init NEW_FOLDER")
         try:
             with explaining_full_disk(self.root):
@@ -115,8 +115,18 @@ class Workspace:
                 catalog.close()
 
     def _require(self) -> None:
+        catalog = self.root / CATALOG
         if not self.exists:
             raise UsageError(f"{self.root}: not a negbuild workspace; run: negbuild init {self.root}")
+        if not catalog.stat().st_size and self._holds_pictures:  # SQLite would begin a new one in it
+            raise CatalogError(
+                f"{catalog}: is empty, and images/ is not; put back a copy of it, or start in a new folder"
+            )
+
+    @property
+    def _holds_pictures(self) -> bool:
+        images = self.root / IMAGES
+        return images.is_dir() and bool({path.name for path in images.iterdir()} - {"incoming"})
 
     def setting(self, name: str) -> str:
         """Return one setting from the environment, else from negbuild.toml, else nothing."""

@@ -1,5 +1,6 @@
 """The folder of a project: made once, never made of somebody else's folder, and its settings found in their order."""
 
+import os
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -88,6 +89,21 @@ def test_what_cannot_be_a_workspace_is_left_as_it_was(
     before = contents(tmp_path)
     done = negbuild("init", where)
     assert (done.code, done.out, done.err) == (code, "", f"negbuild: {line}\n")
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("command", ["init", "status", "dedup", "split"])
+def test_an_emptied_catalog_beside_pictures_is_not_begun_anew(
+    negbuild: Negbuild, tmp_path: Path, command: str, photo: Callable[..., bytes]
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "one.jpg").write_bytes(photo(1))
+    assert negbuild("add", "photos", "--category", "street", "--role", "unknown").code == 0
+    os.truncate(tmp_path / "catalog.sqlite", 0)
+    before = contents(tmp_path)
+    done = negbuild(command)
+    told = "catalog.sqlite: is empty, and images/ is not; put back a copy of it, or start in a new folder"
+    assert (done.code, done.out, done.err) == (1, "", f"negbuild: {told}\n")
     assert contents(tmp_path) == before
 
 
