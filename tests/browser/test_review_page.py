@@ -366,6 +366,20 @@ def test_the_large_view_shows_the_nearest_positive_and_the_origin(
     expect(tile(page, 2)).to_have_class(re.compile(r"\bfocus\b"))
 
 
+def test_beside_a_known_picture_its_copy_among_the_negatives_is_not_called_known(
+    work: Path, reviewing: Callable[..., Any], visit: Visit
+) -> None:
+    assert work
+    page = ready(visit(reviewing().address))
+    show(page, "look", "conflicts")
+    for category, heading in (("street", "Nearest known picture"), ("hotdog", "Copy with another label")):
+        show(page, "category", category)
+        page.keyboard.press("Enter")
+        near = page.locator("#facts section", has=page.locator(".near"))
+        expect(near.locator("h3")).to_have_text(heading)
+        page.keyboard.press("Escape")
+
+
 def test_an_address_of_a_page_that_is_none_is_shown_as_it_is(
     work: Path, reviewing: Callable[..., Any], visit: Visit
 ) -> None:

@@ -506,12 +506,16 @@
     fact("SHA-256", facts.sha256.slice(0, 12));
     const parts = [];
     if (facts.why || facts.near) parts.push(section("Why look", make("p", {}, facts.why)));
-    if (facts.near) parts.push(section("Nearest known picture", others([facts.near], "near")));
+    if (facts.near) parts.push(section(nearest(facts.near), others([facts.near], "near")));
     if (facts.copies.length) parts.push(section("Copies of it", others(facts.copies)));
     if (facts.keeper) parts.push(section("Set aside", make("p", {}, "dedup uses a better copy in its place")));
     parts.push(section("Where it comes from", make("dl", {}, ...rows)));
     $("facts").replaceChildren(...parts);
   }
+
+  // Of a picture that is known itself, what is near is its copy with another label.
+  const nearest = ({ category }) =>
+    table.roles[table.categories.indexOf(category)] === "known" ? "Nearest known picture" : "Copy with another label";
 
   const section = (title, ...content) => make("section", {}, make("h3", {}, title), ...content);
 
