@@ -380,6 +380,18 @@ def test_beside_a_known_picture_its_copy_among_the_negatives_is_not_called_known
         page.keyboard.press("Escape")
 
 
+def test_on_a_phone_a_verdict_and_what_makes_suspicious_do_not_cover_each_other(
+    work: Path, reviewing: Callable[..., Any], visit: Visit
+) -> None:
+    with Workspace(work).judging() as catalog:
+        hidden = next(sha for sha, one in catalog.images().items() if one.origin.title == "street 319.jpg")
+        catalog.decide({hidden: Ruling(Verdict.MOVE, "burger")})
+    page = ready(visit(reviewing().address, "phone"))
+    moved = page.locator(".tile.move")
+    badge, hint = box_of(moved.locator(".badge")), box_of(moved.locator(".hint"))
+    assert badge["x"] + badge["width"] <= hint["x"]
+
+
 def test_an_address_of_a_page_that_is_none_is_shown_as_it_is(
     work: Path, reviewing: Callable[..., Any], visit: Visit
 ) -> None:
