@@ -146,6 +146,7 @@ def test_what_a_person_decided_is_counted_and_what_is_left_to_look_at(project: N
     assert "Negatives that nobody looked at yet: 5." in page.sections["next"]
     assert "decided by a person 7" in page.sections[""]
     assert "unknown 7 " in page.sections[""]
+    assert "street   12 7 unknown, 5 excluded" in page.sections["counts"]
 
 
 def test_of_two_stages_the_gate_is_shown(project: Negbuild, photos: Path, tmp_path: Path) -> None:

@@ -125,6 +125,8 @@ REFUSED: list[Refused] = [
     ("names that are none", 400, "POST", "verdicts", {**DROP, "names": "all"}, {}),
     ("a move to no category", 400, "POST", "verdicts", {**DROP, "verdict": "move", "category": "moon"}, {}),
     ("a move to a negative", 400, "POST", "verdicts", {**DROP, "verdict": "move", "category": "street"}, {}),
+    ("a move to half a character", 400, "POST", "verdicts", {**DROP, "verdict": "move", "category": "\ud800"}, {}),
+    ("no gzip", 400, "POST", "undo", b"{}", {"Content-Encoding": "gzip"}),
     ("no row", 400, "GET", "changes?since=-1", None, {}),
     ("a row too far", 400, "GET", "changes?since=99999999999999999999", None, {}),
     ("no JSON", 400, "POST", "undo", b"{", {}),
@@ -153,6 +155,12 @@ def test_what_is_refused_changes_nothing(asker: Asker, project: Path) -> None:
         assert token.encode() not in answer, name
         assert state(project) == before, name
     assert found == {name: expected for name, expected, *_ in REFUSED}
+
+
+def test_a_wrong_verdict_is_answered_with_all_there_are(asker: Asker) -> None:
+    held = names_of(asker.json("layout"))[0]
+    _, answer = asker("POST", "verdicts", {**DROP, "names": [held], "verdict": "burn"})
+    assert answer == b"verdict: must be one of keep, drop, unsure, move, duplicate\n"
 
 
 def test_a_picture_whose_file_is_gone_is_not_found_and_nothing_else_breaks(asker: Asker, project: Path) -> None:

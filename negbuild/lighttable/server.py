@@ -21,6 +21,7 @@ from aiohttp import web
 from negbuild.errors import NegbuildError, UsageError, WorkspaceBusy
 from negbuild.lighttable.pages import details_json, layout_json, update_json
 from negbuild.lighttable.table import Layout, Table, Update
+from negbuild.names import whole_characters
 from negbuild.ruling import Ruling, Verdict
 from negbuild.store import Store
 from negbuild.thumbnails import Thumbnails, shown
@@ -230,7 +231,7 @@ def _allowed(error: web.HTTPException) -> dict[str, str]:
 async def _body(request: web.Request) -> dict[str, Any]:
     try:
         given = json.loads(await request.read())
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, web.RequestPayloadError):
         given = None
     if not isinstance(given, dict):
         raise web.HTTPBadRequest(text="a JSON object is wanted")
@@ -248,5 +249,5 @@ def _row(given: object) -> int:
 def _ruling(given: dict[str, Any]) -> Ruling:
     verdict, category = given.get("verdict"), given.get("category", "")
     if verdict not in list(Verdict) or not isinstance(category, str):
-        raise web.HTTPBadRequest(text=f"verdict: must be one of {', '.join(Verdict)[:-2]}")
-    return Ruling(Verdict(verdict), category if verdict == Verdict.MOVE else "")
+        raise web.HTTPBadRequest(text=f"verdict: must be one of {', '.join(filter(None, Verdict))}")
+    return Ruling(Verdict(verdict), whole_characters(category) if verdict == Verdict.MOVE else "")

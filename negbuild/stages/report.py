@@ -168,16 +168,19 @@ def _skips(counts: Sequence[Count]) -> Counter[str]:
 
 
 def _categories(seen: _Seen, aside: set[str]) -> list[Bar]:
-    """Pictures of each category in use and set aside, the known first; those after the most numerous in one line."""
-    numbers = Counter((held.role, held.category, sha256 in aside) for sha256, held in seen.held.items())
+    """Pictures of each category in use and not, the known first; those after the most numerous in one line."""
+    numbers = Counter(
+        (held.role, held.category, "copies" if sha256 in aside else "excluded" if held.verdict.excludes else held.role)
+        for sha256, held in seen.held.items()
+    )
     order = sorted(seen.categories.items(), key=lambda entry: (list(Role).index(entry[1]), entry[0]))
     bars = [
         Bar(
             name,
             [
                 Part(part, number, colour)
-                for part, colour, copies in ((role, role, False), ("copies", "copy", True))
-                if (number := numbers[role, name, copies])
+                for part, colour in ((role, role), ("copies", "copy"), ("excluded", "skip"))
+                if (number := numbers[role, name, part])
             ],
         )
         for name, role in order

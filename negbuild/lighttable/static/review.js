@@ -521,7 +521,7 @@
 
   function others(copies, kind = "") {
     return make("div", { class: `others ${kind}` }, ...copies.map((copy) => {
-      const text = `${copy.category}, ${copy.distance} bits apart`;
+      const text = `${copy.category}, ${copy.distance} ${copy.distance === 1 ? "bit" : "bits"} apart`;
       const button = make("button", { type: "button" }, make("img", { src: `thumbnail/${copy.name}`, alt: `${copy.category}: ${table.titles[place.get(copy.name)] ?? ""}` }), text);
       button.addEventListener("click", () => { if (place.has(copy.name)) show(place.get(copy.name)); });
       return button;
