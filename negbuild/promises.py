@@ -156,11 +156,10 @@ def _mixed(one: Written) -> Iterator[str]:
 
 def pictures(one: Written) -> Iterator[str]:
     """Name pictures that do not decode, or are not what every loader reads and the manifest states."""
-    present = set(one.inventory.tree.files)
     for row in one.rows:
-        if row.file not in present:
+        seen = one.evidence.get(row.file)
+        if not seen:  # no picture lies there, and the manifest is told so
             continue
-        seen = one.evidence[row.file]
         if not seen.picture:
             yield f"{row.file}: does not decode ({seen.fault})"
             continue

@@ -995,6 +995,22 @@ def test_a_layout_that_is_not_known_is_exit_5(negbuild: Negbuild, dataset: Path)
     assert "negbuild.lock.json: layout spiral; upgrade negbuild" in done.out
 
 
+def test_a_tree_that_says_it_lies_in_tar_files_is_exit_5(negbuild: Negbuild, dataset: Path) -> None:
+    path = dataset / "negbuild.lock.json"
+    path.write_text(path.read_text().replace("multiclass", "webdataset"))
+    done = negbuild("verify", dataset)
+    assert done.code == 5
+    assert f"{read_manifest(dataset)[0].file}: missing" in done.out
+
+
+def test_a_row_for_what_is_no_picture_is_exit_5(negbuild: Negbuild, dataset: Path) -> None:
+    rows = read_manifest(dataset)
+    write_rows(dataset, [*rows, replace(rows[0], file="README.md")])
+    done = negbuild("verify", dataset)
+    assert done.code == 5
+    assert "README.md: missing" in done.out
+
+
 @pytest.fixture
 def pair(good: Path, tmp_path: Path) -> Path:
     """Two trees of one plan: a binary gate, and the classes behind it."""
