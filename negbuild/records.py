@@ -1,14 +1,16 @@
-"""Whether the records beside a dataset say what its manifest says: credits, settings, loader configuration. Pure."""
+"""Whether the records beside a dataset say what its manifest says: credits, settings, weights, README. Pure."""
 
 import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from negbuild.cards import plain_text
 from negbuild.loaders import Configs
-from negbuild.manifest import ATTRIBUTION, LOCK, README, Row
+from negbuild.manifest import ATTRIBUTION, CLASS_WEIGHTS, LOCK, README, Row
+from negbuild.model import Split
+from negbuild.weights import class_weights, weights_record
 
 _CREDITED = ("title", "author", "page", "license", "license_url")
 _NAMES = {"valid": "validation"}  # what a split is called at Hugging Face, where it has another name
@@ -37,13 +39,29 @@ def attribution(text: str, rows: Sequence[Row]) -> Iterator[str]:
     yield from (f"{file}: in {ATTRIBUTION} alone" for file in sorted(listed.keys() - {row.file for row in rows}))
 
 
-def settings(lock: Mapping[str, object], rows: Sequence[Row]) -> Iterator[str]:
+def settings(text: str, rows: Sequence[Row]) -> Iterator[str]:
     """Name categories to which negbuild.lock.json gives another role than the manifest, or none."""
+    lock = read_lock(text)
+    if lock is None:
+        yield f"{LOCK}: cannot be read"
+        return
     roles = lock.get("categories")
     stated = roles if isinstance(roles, dict) else {}
     for category, role in sorted({(row.category, row.role) for row in rows}):
         if stated.get(category) != role:
             yield f"{LOCK}: category {category} is {stated.get(category, 'not in it')}, and {role} in the manifest"
+
+
+def weights(text: str, rows: Iterable[Row]) -> Iterator[str]:
+    """Say where class_weights.json weighs the classes otherwise than by their files in training."""
+    train = Counter(row.class_name for row in rows if row.split == Split.TRAIN)
+    try:
+        stated = json.loads(text)
+    except ValueError:
+        yield f"{CLASS_WEIGHTS}: cannot be read"
+        return
+    if stated != json.loads(json.dumps(weights_record(class_weights(train)))):
+        yield f"{CLASS_WEIGHTS}: does not weigh the classes by the pictures of train"
 
 
 def configuration(text: str, configs: Configs | None, rows: Sequence[Row]) -> Iterator[str]:

@@ -538,6 +538,7 @@ SAMPLES = "the tar files hold samples of picture, class and row, numbered from 0
 STATED = "every sample states its class and its row, and every split has every class"
 BYTES = "manifest and tar files agree, byte for byte"
 DECODES = "every picture decodes: RGB, upright, one frame, as large as stated"
+AGREE = "attribution, settings and README say what the manifest says"
 UNSEEN = "unseen categories are in the holdout and nowhere else"
 TWINS = "no two twins lie in different splits"
 
@@ -587,6 +588,7 @@ BESIDE: dict[str, tuple[set[str], Callable[[Path], object]]] = {
     "a record missing": ({SAMPLES}, lambda root: (root / "ATTRIBUTION.csv").unlink()),
     "classes in another order": ({STATED}, lambda root: (root / "classes.txt").write_text("hotdog\n0_na\n")),
     "no class indices": ({SAMPLES, STATED}, lambda root: (root / "class_indices.json").unlink()),
+    "other weights": ({AGREE}, lambda root: (root / "class_weights.json").write_text("{}")),
     "another certificate": ({TWINS}, lambda root: (root / "certificate.json").write_text("{}")),
     "no tar file": ({SAMPLES}, lambda root: (root / "train-000000.tar").write_bytes(b"no tar")),
 }

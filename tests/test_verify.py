@@ -749,6 +749,21 @@ def _settings_that_are_no_json(root: Path) -> Path:
 
 
 @breaks(RECORDS_AGREE)
+def _another_weight_of_a_class(root: Path) -> Path:
+    path = root / "class_weights.json"
+    record = json.loads(path.read_text())
+    record["class_weight"]["hotdog"] *= 2
+    path.write_text(json.dumps(record))
+    return path
+
+
+@breaks(RECORDS_AGREE)
+def _weights_that_are_no_json(root: Path) -> Path:
+    (root / "class_weights.json").write_text("")
+    return root / "class_weights.json"
+
+
+@breaks(RECORDS_AGREE)
 def _a_readme_without_a_class(root: Path) -> Path:
     path = root / "README.md"
     path.write_text(path.read_text().replace("hotdog", "sausage"))

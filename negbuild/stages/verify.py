@@ -16,6 +16,7 @@ from negbuild.manifest import (
     ATTRIBUTION,
     CERTIFICATE,
     CLASS_INDICES,
+    CLASS_WEIGHTS,
     CLASSES,
     FOLDS,
     LOCK,
@@ -186,8 +187,9 @@ def _records(one: Written) -> Iterator[str]:
     if ATTRIBUTION in present:
         yield from records.attribution(present[ATTRIBUTION], one.rows)
     if LOCK in present:
-        lock = records.read_lock(present[LOCK])
-        yield from [f"{LOCK}: cannot be read"] if lock is None else records.settings(lock, one.rows)
+        yield from records.settings(present[LOCK], one.rows)
+    if CLASS_WEIGHTS in present:
+        yield from records.weights(present[CLASS_WEIGHTS], one.rows)
     if README in present:
         yield from records.configuration(present[README], one.inventory.tree.configs, one.rows)
 
