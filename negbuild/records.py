@@ -6,13 +6,14 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from negbuild.attribution import credits_of
 from negbuild.cards import plain_text
 from negbuild.loaders import Configs
 from negbuild.manifest import ATTRIBUTION, CLASS_WEIGHTS, LOCK, README, Row
 from negbuild.model import Split
 from negbuild.weights import class_weights, weights_record
 
-_CREDITED = ("title", "author", "page", "license", "license_url")
+_CREDITED = ("title", "author", "page", "license", "license_url", "changes")
 _NAMES = {"valid": "validation"}  # what a split is called at Hugging Face, where it has another name
 
 
@@ -23,19 +24,19 @@ def attribution(text: str, rows: Sequence[Row]) -> Iterator[str]:
     except csv.Error as error:
         yield f"{ATTRIBUTION}: cannot be read ({error})"
         return
-    missing = [column for column in ("file", *_CREDITED, "changes") if any(line.get(column) is None for line in lines)]
+    missing = [column for column in ("file", *_CREDITED) if any(line.get(column) is None for line in lines)]
     if missing or not lines:
         yield f"{ATTRIBUTION}: has no {', '.join(missing) or 'lines'}"
         return
     listed = Counter(line["file"] for line in lines)
     credits_ = {line["file"]: line for line in lines}
-    for row in rows:
-        if listed[row.file] != 1:
-            yield f"{row.file}: in {listed[row.file]} lines of {ATTRIBUTION}"
+    for credit in credits_of(rows):
+        if listed[credit.file] != 1:
+            yield f"{credit.file}: in {listed[credit.file]} lines of {ATTRIBUTION}"
             continue
-        other = [column for column in _CREDITED if credits_[row.file][column] != getattr(row, column)]
+        other = [column for column in _CREDITED if credits_[credit.file][column] != getattr(credit, column)]
         if other:
-            yield f"{row.file}: {ATTRIBUTION} has another {', '.join(other)}"
+            yield f"{credit.file}: {ATTRIBUTION} has another {', '.join(other)}"
     yield from (f"{file}: in {ATTRIBUTION} alone" for file in sorted(listed.keys() - {row.file for row in rows}))
 
 

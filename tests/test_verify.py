@@ -701,6 +701,7 @@ def _an_augmented_copy_of_another_group(root: Path) -> Path:
 def _an_augmented_copy_that_hides_its_parent(root: Path) -> Path:
     path = augmented(root, some(root, "train/hotdog"))
     change_rows(root, lambda row: replace(row, parent=""))
+    seal(root)
     return path
 
 
@@ -712,6 +713,16 @@ def _another_author_in_the_attribution(root: Path) -> Path:
     fields[2] = "Somebody Else"
     path.write_text("".join([lines[0], ",".join(fields), *lines[2:]]))
     return root / fields[0]
+
+
+@breaks(RECORDS_AGREE)
+def _changes_that_the_attribution_keeps_quiet(root: Path) -> Path:
+    path = root / "ATTRIBUTION.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text(
+        "".join([lines[0], lines[1].replace("resized, re-encoded", "none").replace('"none"', "none"), *lines[2:]])
+    )
+    return root / lines[1].split(",")[0]
 
 
 @breaks(RECORDS_AGREE)
