@@ -176,6 +176,21 @@ def test_faults_are_one_line(negbuild: Negbuild, work: Path, tmp_path: Path, pho
         assert fault(work / "dataset")[0] == 2
 
 
+def test_a_disk_that_fills_up_leaves_both_files_as_they_were(
+    negbuild: Negbuild, work: Path, tmp_path: Path, disk: Callable[[str], Path]
+) -> None:
+    assert negbuild("pairs", work / "dataset", "--out", tmp_path / "beside").code == 0
+    pages = {path.name: -(-path.stat().st_size // 4096) for path in (tmp_path / "beside").iterdir()}
+    room = 2 * pages["pairs.csv"] + pages["triplets.csv"] - 1
+    out = disk(f"size={4 * room}k") / "pairs"
+    assert negbuild("pairs", work / "dataset", "--out", out).code == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    done = negbuild("pairs", work / "dataset", "--out", out, "--seed", 1)
+    assert (done.code, done.out) == (1, "")
+    assert done.err == f"negbuild: {out}: no space left; make room and run the same command again\n"
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
 def test_fingerprints_of_the_test_are_as_far_apart_as_they_say() -> None:
     one, other = (np.frombuffer(fingerprint(bits).codes, dtype=np.uint8) for bits in (3, 10))
     assert int(np.bitwise_count(one ^ other).sum()) == 7 * 8

@@ -5,6 +5,7 @@ import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from negbuild.omissions import in_use
 from negbuild.pairing import Draw, PairRow, Subject, Triplet, draw_triplets, pairs_of
 from negbuild.parents import usable
 from negbuild.picture import Limits, inspect
+from negbuild.store import explaining_full_disk
 from negbuild.workspace import Workspace
 
 PAIRS, TRIPLETS = "pairs.csv", "triplets.csv"
@@ -96,20 +98,31 @@ def _drawn(subjects: Sequence[Subject], root: Path, out: Path, draw: Draw, progr
     if not triplets:
         raise UsageError(f"{root}: no class has two originals in one split, and a pair takes two; add more")
     rows = pairs_of(triplets)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, text in ((PAIRS, _csv(PairRow, rows)), (TRIPLETS, _csv(Triplet, triplets))):
-            draft = out / f".{name}.negbuild-draft"
-            draft.write_text(text, encoding="utf-8", newline="\n")
-            draft.replace(out / name)
-    except OSError as error:
-        raise UsageError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
+    _write(out, {PAIRS: _csv(PairRow, rows), TRIPLETS: _csv(Triplet, triplets)})
     counts: dict[str, Counter[str]] = {}
     for row in rows:
         counts.setdefault(row.split, Counter())[row.kind] += 1
     return PairsResult(
         out, root, len(triplets), {split: dict(count) for split, count in counts.items()}, _alone(subjects)
     )
+
+
+def _write(out: Path, texts: Mapping[str, str]) -> None:
+    """Write both files, or leave both as they were."""
+    drafts = {name: out / f".{name}.negbuild-draft" for name in texts}
+    try:
+        with explaining_full_disk(out):
+            out.mkdir(parents=True, exist_ok=True)
+            for name, draft in drafts.items():
+                draft.write_text(texts[name], encoding="utf-8", newline="\n")
+            for name, draft in drafts.items():
+                draft.replace(out / name)
+    except OSError as error:
+        raise UsageError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
+    finally:
+        for draft in drafts.values():
+            with suppress(OSError):  # renamed, or never made
+                draft.unlink()
 
 
 def _alone(subjects: Sequence[Subject]) -> list[str]:
