@@ -27,6 +27,7 @@ def shape(root: Path, shards: Shards) -> Iterator[str]:
     tars = sorted(name for name in names if _NAME.fullmatch(name))
     yield from (f"{name}: does not belong here" for name in sorted(names - set(tars) - set(RECORDS)))
     yield from (f"{name}: missing" for name in RECORDS if name not in names)
+    yield from (f"{name}: is a link" for name in sorted(names) if (root / name).is_symlink())
     numbers: dict[str, list[str]] = defaultdict(list)
     for name in tars:
         numbers[name.split("-")[0]].append(name)

@@ -66,16 +66,22 @@ class Shards:
         """Read the heads of all members.
 
         Raises OSError or tarfile.TarError where a shard cannot be read, ValueError where it holds anything but plain
-        files of different names.
+        files of different names, or goes on behind them.
         """
         self._spans: dict[str, _Span] = {}
         for shard in sorted(root.glob(f"*{SHARD}")):
+            end = 0
             with tarfile.open(shard, "r:") as tar:
                 for member in tar:
                     file = f"{shard.name}/{member.name}"
                     if not member.isreg() or file in self._spans:
                         raise ValueError(f"{file}: is no plain file, or there twice")
                     self._spans[file] = _Span(shard, member.offset_data, member.size)
+                    end = member.offset_data + member.size
+            with shard.open("rb") as stream:
+                stream.seek(end)
+                if stream.read().strip(b"\0"):  # some readers go on behind the end
+                    raise ValueError(f"{shard.name}: holds more behind its end")
 
     @property
     def files(self) -> list[str]:

@@ -581,6 +581,14 @@ def test_each_fault_of_tar_files_breaks_the_promise_that_is_meant(work: Path, fa
     assert set(problems(root)) == broken
 
 
+def _link(path: Path) -> None:
+    path.symlink_to(path.rename(path.parent.with_suffix(".far")))
+
+
+def _append(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + path.with_name("train-000000.tar").read_bytes())
+
+
 BESIDE: dict[str, tuple[set[str], Callable[[Path], object]]] = {
     "a shard missing": ({SAMPLES, BYTES, TWINS}, lambda root: (root / "train-000000.tar").unlink()),
     "a foreign file": ({SAMPLES}, lambda root: (root / "notes.txt").write_text("mine")),
@@ -590,6 +598,8 @@ BESIDE: dict[str, tuple[set[str], Callable[[Path], object]]] = {
     "no class indices": ({SAMPLES, STATED}, lambda root: (root / "class_indices.json").unlink()),
     "other weights": ({AGREE}, lambda root: (root / "class_weights.json").write_text("{}")),
     "another certificate": ({TWINS}, lambda root: (root / "certificate.json").write_text("{}")),
+    "a link to a tar file": ({SAMPLES}, lambda root: _link(root / "test-000000.tar")),
+    "a tar file behind the end of one": ({SAMPLES}, lambda root: _append(root / "test-000000.tar")),
     "no tar file": ({SAMPLES}, lambda root: (root / "train-000000.tar").write_bytes(b"no tar")),
 }
 
