@@ -94,6 +94,14 @@ def read_manifest(root: Path) -> list[Row]:
     return [Row(**{**line, "width": int(line["width"]), "height": int(line["height"])}) for line in lines]
 
 
+def readable_rows(root: Path) -> list[Row]:
+    """Read manifest.csv back; none where it cannot be read."""
+    try:
+        return read_manifest(root)
+    except (OSError, ValueError, TypeError):
+        return []
+
+
 def comparable_files(rows: Iterable[Row]) -> dict[str, list[str]]:
     """Files by split; the known pictures of the holdout are those of test, and are left to it."""
     files: dict[str, list[str]] = {}

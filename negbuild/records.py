@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from negbuild.attribution import credits_of
 from negbuild.cards import plain_text
 from negbuild.loaders import Configs
-from negbuild.manifest import ATTRIBUTION, CLASS_WEIGHTS, LOCK, README, Row
-from negbuild.model import Split
+from negbuild.manifest import ATTRIBUTION, CLASS_WEIGHTS, FOLDS, LOCK, README, Row
+from negbuild.model import Role, Split
 from negbuild.weights import class_weights, weights_record
 
 _CREDITED = ("title", "author", "page", "license", "license_url", "changes")
@@ -63,6 +63,31 @@ def weights(text: str, rows: Iterable[Row]) -> Iterator[str]:
         return
     if stated != json.loads(json.dumps(weights_record(class_weights(train)))):
         yield f"{CLASS_WEIGHTS}: does not weigh the classes by the pictures of train"
+
+
+def across(trees: Mapping[str, Sequence[Row]]) -> Iterator[str]:
+    """Name pictures that lie in different splits of the trees of one dataset; each has a holdout of its own."""
+    places: dict[str, tuple[str, str]] = {}
+    for tree, rows in trees.items():
+        for row in (row for row in rows if row.split != Split.UNSEEN):
+            split, where = places.setdefault(row.sha256, (row.split, tree))
+            if split != row.split:
+                yield f"{tree}/{row.file}: is in {split} of {where}"
+
+
+def folds(text: str, trees: Mapping[str, Sequence[Row]]) -> Iterator[str]:
+    """Name negative categories that are unseen in a fold where folds.csv does not say so, or are not where it does."""
+    try:
+        lines = list(csv.DictReader(io.StringIO(text), strict=True))
+        stated = {(f"fold{line['fold']}", line["category"]) for line in lines}
+    except (csv.Error, KeyError):
+        yield f"{FOLDS}: cannot be read"
+        return
+    yield from (f"{tree}: in {FOLDS} alone" for tree in sorted({tree for tree, _ in stated} - trees.keys()))
+    found = {(tree, row.category, row.role) for tree, rows in trees.items() for row in rows if row.role != Role.KNOWN}
+    for tree, category, role in sorted(found):
+        if (role == Role.UNSEEN) != ((tree, category) in stated):
+            yield f"{tree}: {category} is {role}, and {FOLDS} says otherwise"
 
 
 def configuration(text: str, configs: Configs | None, rows: Sequence[Row]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from negbuild.errors import UsageError
+from negbuild.layouts import Layout
 from negbuild.manifest import read_manifest
 from negbuild.model import Role, Search, SkipReason, Split
 from negbuild.order import Order
@@ -730,6 +731,30 @@ def test_every_negative_category_is_unseen_in_one_fold(negbuild: Negbuild, work:
     assert (whole.holds, list(whole.trees)) == (True, ["fold1", "fold2", "fold3"])
     (work / "folds" / "fold2" / "test" / "stray.jpg").write_bytes(b"")
     assert not verify(work / "folds").holds
+
+
+def test_folds_that_hold_out_other_categories_than_they_say_are_told(work: Path) -> None:
+    folds = split_folds(Workspace(work), work / "folds", SplitOptions(), 3).dataset
+    shutil.rmtree(folds / "fold2")
+    shutil.copytree(folds / "fold1", folds / "fold2")
+    problems = [problem for check in verify(folds).checks for problem in check.problems]
+    assert any(problem.startswith("fold2: ") for problem in problems)
+
+
+def test_a_picture_in_two_splits_of_folds_in_tar_files_is_told(work: Path) -> None:
+    tar_files = SplitOptions(layout=Layout.WEBDATASET)
+    folds = split_folds(Workspace(work), work / "folds", tar_files, 3).dataset
+    assert verify(folds).holds
+    copy = shutil.copytree(work, work.parent / "copy", ignore=shutil.ignore_patterns("folds", "cache"))
+    with closing(sqlite3.connect(copy / "catalog.sqlite")) as catalog, catalog:
+        catalog.execute("DELETE FROM assignments")
+        catalog.execute("DELETE FROM fold_places")
+    split(Workspace(copy), copy / "dataset", SplitOptions(seed=1))
+    shutil.rmtree(folds / "fold2")
+    others = split_folds(Workspace(copy), copy / "folds", replace(tar_files, seed=1), 3).dataset
+    (others / "fold2").rename(folds / "fold2")
+    (promise,) = [check for check in verify(folds).checks if check.promise.startswith("a picture is in the same split")]
+    assert promise.problems
 
 
 def test_folds_are_the_same_every_time_and_pictures_that_come_later_move_none(work: Path, photo: Photo) -> None:

@@ -26,6 +26,7 @@ from negbuild.manifest import (
     Row,
     comparable_files,
     read_manifest,
+    readable_rows,
 )
 from negbuild.model import NEGATIVE_CLASS, Progress, Split, no_progress
 from negbuild.promises import LAYOUTS, Written
@@ -111,13 +112,12 @@ def _pair(dataset: Path, layout: str, trees: Sequence[str], progress: Progress) 
     problems += [f"{name}: does not belong here" for name in beside]
     whole = [tree for tree in trees if (dataset / tree / MANIFEST).is_file()]
     results = {tree: verify(dataset / tree, progress=progress) for tree in whole}
-    places: dict[str, tuple[str, str]] = {}
-    for tree in (tree for tree, result in results.items() if result.splits):  # its manifest can be read
-        for row in (row for row in read_manifest(dataset / tree) if row.split != Split.UNSEEN):
-            split, where = places.setdefault(row.sha256, (row.split, tree))
-            if split != row.split:
-                problems.append(f"{tree}/{row.file}: is in {split} of {where}")
-    return VerifyResult(layout, [Check("a picture is in the same split of every tree", problems)], trees=results)
+    rows = {tree: readable_rows(dataset / tree) for tree in whole}
+    checks = [Check("a picture is in the same split of every tree", [*problems, *records.across(rows)])]
+    if layout == "folds":
+        stated = list(records.folds(_text(dataset / FOLDS), rows))
+        checks.append(Check(f"every fold holds out what {FOLDS} says", stated))
+    return VerifyResult(layout, checks, trees=results)
 
 
 def _shards(root: Path, rows: Sequence[Row], progress: Progress) -> VerifyResult:
