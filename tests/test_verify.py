@@ -1046,6 +1046,23 @@ def pair(good: Path, tmp_path: Path) -> Path:
     return tmp_path / "pair"
 
 
+def test_trees_of_two_stages_are_what_their_names_say_and_no_links(
+    negbuild: Negbuild, pair: Path, tmp_path: Path
+) -> None:
+    (pair / "gate").rename(pair / "classes.was")
+    (pair / "classes").rename(tmp_path / "elsewhere")
+    (pair / "classes.was").rename(pair / "classes")
+    (pair / "gate").symlink_to(tmp_path / "elsewhere")
+    done = negbuild("verify", pair)
+    assert done.code == 5
+    assert done.out.splitlines()[:4] == [
+        "broken  a picture is in the same split of every tree",
+        "          gate: is a link",
+        "          gate: is classes, and should be binary",
+        "          classes: is binary, and should be classes",
+    ]
+
+
 def test_both_trees_of_two_stages_are_verified(negbuild: Negbuild, pair: Path) -> None:
     done = negbuild("verify", pair)
     assert (done.code, done.err) == (0, "")

@@ -111,7 +111,12 @@ def _pair(dataset: Path, layout: str, trees: Sequence[str], progress: Progress) 
     beside = sorted({path.name for path in dataset.iterdir()} - {*trees, LOCK, README, FOLDS})
     problems += [f"{name}: does not belong here" for name in beside]
     whole = [tree for tree in trees if (dataset / tree / MANIFEST).is_file()]
+    problems += [f"{tree}: is a link" for tree in whole if (dataset / tree).is_symlink()]
     results = {tree: verify(dataset / tree, progress=progress) for tree in whole}
+    stages = Layout.TWO_STAGE.trees if layout == Layout.TWO_STAGE else {}
+    for tree, result in results.items():
+        if result.layout != stages.get(tree, result.layout):
+            problems.append(f"{tree}: is {result.layout}, and should be {stages[tree]}")
     rows = {tree: readable_rows(dataset / tree) for tree in whole}
     checks = [Check("a picture is in the same split of every tree", [*problems, *records.across(rows)])]
     if layout == "folds":
@@ -163,13 +168,12 @@ def _written(one: Written) -> VerifyResult:
     root, tree = one.inventory.root, one.inventory.tree
     splits = [split for split in Split if any(file.startswith(f"{split}/") for file in tree.files)]
     readings = agreement(tree, splits, one.rules.apart)
-    lines = _text(root / CLASSES).splitlines()
     first = "" if one.layout == "classes" else f", {NEGATIVE_CLASS} first"
     checks = [
         Check(promises.shape_promise(one.layout), list(promises.shape(one))),
         Check(
             f"every loader reads the same classes, indices and pictures{first}",
-            list(promises.indices(one, readings, _json(root / CLASS_INDICES), lines)),
+            list(promises.indices(one, readings, _json(root / CLASS_INDICES), _text(root / CLASSES).splitlines())),
             _details(readings),
         ),
         Check("manifest and files agree, byte for byte", list(promises.manifest(one))),
@@ -214,24 +218,19 @@ def _foreign(dataset: Path, progress: Progress) -> VerifyResult:
     checks = list(_foreign_checks(one, readings))
     if len(splits) > 1:
         checks.append(Check(_NO_TWINS, problems))
+    else:
+        certificate = None
     shortcuts = find_shortcuts(foreign.samples_of(one))
     warnings, notes = _told(shortcuts)
+    notes += unfound(foreign.needed_in_training(splits))
     if splits == [""]:
         warnings += foreign.deeper_splits(inventory)
     if repeated := foreign.repetitions(one):
         warnings.append(
             f"{repeated:,} {'file repeats another of its' if repeated == 1 else 'files repeat another of their'} class"
         )
-    return VerifyResult(
-        "",
-        checks,
-        certificate if len(splits) > 1 else None,
-        readings,
-        shortcuts,
-        warnings,
-        [*notes, *unfound(foreign.needed_in_training(splits))],
-        list(foreign.UNPROVABLE),
-    )
+    unprovable = list(foreign.UNPROVABLE)
+    return VerifyResult("", checks, certificate, readings, shortcuts, warnings, notes, unprovable)
 
 
 def _foreign_checks(one: foreign.Foreign, readings: Sequence[SplitReading]) -> Iterator[Check]:
