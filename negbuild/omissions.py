@@ -25,6 +25,11 @@ def in_use(catalog: Catalog, held: Mapping[str, Held]) -> dict[str, Split]:
     return {sha256: placed[sha256] for sha256 in held if sha256 in placed and sha256 not in left_out}
 
 
+def due_for_review(held: Mapping[str, Held], aside: Collection[str]) -> list[Held]:
+    """Images that a person decided on or may be asked about: copies set aside need no decision."""
+    return [one for sha256, one in held.items() if sha256 not in aside or one.verdict]
+
+
 def unwanted(catalog: Catalog, stand_ins: Iterable[str]) -> dict[str, Omission]:
     """Images that are in no split, whatever else is held: copies of what is kept out, and placeholders."""
     omitted = dict.fromkeys(stand_ins, Omission.PLACEHOLDER)

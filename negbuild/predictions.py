@@ -16,6 +16,8 @@ from negbuild.model import NEGATIVE_CLASS, Role, Split
 FILE = "file"
 """Name of the first column: the path of a picture below the dataset, with slashes."""
 
+_SEPARATORS = ";\t|"  # that are none here
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
@@ -89,12 +91,14 @@ def _read(path: Path) -> tuple[list[str], list[_Line]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:  # spreadsheets put a mark before the first byte
             reader = csv.reader(stream, strict=True)
-            head = [name.strip() for name in next(reader, [])]
+            head = [name.strip() for name in next(filter(None, reader), [])]
             lines = [_Line(reader.line_num, line[0], line[1:]) for line in reader if line]
     except (csv.Error, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: no CSV in UTF-8 ({error})") from error
     if not head:
         raise UsageError(f"{path}: is empty; write a column {FILE} and one a class")
+    if len(head) == 1 and any(separator in head[0] for separator in _SEPARATORS):
+        raise UsageError(f"{path}: its columns are to be separated by commas; with pandas: to_csv(..., index=False)")
     if not lines:
         raise UsageError(f"{path}: holds no predictions, only the names of columns")
     for line in lines:

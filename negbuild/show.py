@@ -161,7 +161,7 @@ def status_lines(result: "StatusResult") -> list[str]:
     if result.verdicts:
         decided = sum(result.verdicts.values())
         verdicts = reasons({str(verdict): number for verdict, number in result.verdicts.items()})
-        lines.append(f"reviewed: {decided:,} of {result.images:,}: {verdicts}")
+        lines.append(f"reviewed: {decided:,} of {result.reviewable:,}: {verdicts}")
     if result.splits:
         lines.append(f"planned: {reasons({str(split): number for split, number in result.splits.items()})}")
     return lines

@@ -316,7 +316,7 @@ def test_order_of_rows_and_columns_is_free_and_a_byte_order_mark_is_read_over(
     expected = only(evaluate([predictions], dataset))
     lines = [(file, given[1], given[0]) for file, (_, given) in rows_of(HAND).items()]
     path = write_csv(tmp_path / "other" / "hand.csv", ["file", " hotdog", "bun "], reversed(lines))
-    path.write_text("\ufeff" + path.read_text().replace("\n", "\r\n\r\n"), encoding="utf-8")
+    path.write_text("\ufeff\r\n" + path.read_text().replace("\n", "\r\n\r\n"), encoding="utf-8")
     assert only(evaluate([path], dataset)) == expected
 
 
@@ -435,6 +435,15 @@ FIRST = "valid/bun/bun_000000000000.jpg"  # line 4, after the header and two row
     [
         (lambda lines: lines.clear(), "is empty; write a column file and one a class"),
         (lambda lines: lines.__delitem__(slice(1, None)), "holds no predictions, only the names of columns"),
+        (
+            lambda lines: [line.__setitem__(slice(None), [";".join(line)]) for line in lines],
+            "its columns are to be separated by commas; with pandas: to_csv(..., index=False)",
+        ),
+        (
+            lambda lines: [line.__setitem__(slice(None), [";".join(line), "5"]) for line in lines[1:]]
+            and lines[0].__setitem__(slice(None), ["file;bun;hotdog"]),
+            "its columns are to be separated by commas; with pandas: to_csv(..., index=False)",
+        ),
         (_set(1, 0, "path"), "the first column is 'path', not file; the header is file,bun,hotdog"),
         (
             lambda lines: [line.insert(0, str(number)) for number, line in enumerate(lines)] and _set(1, 0, "")(lines),

@@ -312,6 +312,7 @@ def test_a_dropped_picture_takes_its_copies_along_unless_they_are_kept(
     assert len(negbuild("dedup", "--json").json["dropped"]) == 2
     decide(tmp_path, "drop", "005", "006")  # what dedup keeps: its copies must not come in its place
     decide(tmp_path, "keep", "013")
+    assert "reviewed: 3 of 21: 1 keep, 2 drop" in negbuild("status").out  # a copy set aside waits for nobody
     expected = {"dropped in review": 2, "a copy of one dropped or unsure in review": 1}
     assert negbuild("split", "--json").json["omitted"] == expected
     assert negbuild("dedup", "--json").json["dropped"] == []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from negbuild.errors import UsageError
 from negbuild.lighttable.server import Opened, serve
 from negbuild.lighttable.table import Table
+from negbuild.omissions import due_for_review
 from negbuild.ruling import Verdict
 from negbuild.thumbnails import Thumbnails
 from negbuild.workspace import Workspace
@@ -35,7 +36,7 @@ def review(workspace: Workspace, announce: Callable[[Opened], None], *, port: in
         thumbnails = Thumbnails(workspace.thumbnails, workspace.store)
         serve(Table(catalog), workspace.store, thumbnails, port, announce)
         held, aside = catalog.images(), {drop.sha256 for drop in catalog.drops()}
-    due = [one for sha256, one in held.items() if sha256 not in aside or one.verdict]
+    due = due_for_review(held, aside)
     verdicts = Counter(one.verdict for one in due)
     return ReviewResult(
         pictures=len(due),

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from negbuild.model import Role, SkipReason, Split
-from negbuild.omissions import in_use
+from negbuild.omissions import due_for_review, in_use
 from negbuild.provenance import FEWEST_ADDRESSES, placeholders
 from negbuild.ruling import Verdict
 from negbuild.workspace import Workspace
@@ -28,7 +28,7 @@ class StatusResult:
 
     `pending` were named by a source, and not tried yet. `guards` counts the pictures of each place that is kept out,
     `guarded` the images that are copies of them, `placeholders` those that stand for many pictures.
-    `verdicts` counts what a person decided on images held.
+    `verdicts` counts what a person decided, of so many that are `reviewable`: copies set aside need no decision.
     """
 
     candidates: int
@@ -40,6 +40,7 @@ class StatusResult:
     guards: dict[str, int] = field(default_factory=dict)
     guarded: int = 0
     placeholders: int = 0
+    reviewable: int = 0
     verdicts: dict[Verdict, int] = field(default_factory=dict)
 
 
@@ -47,7 +48,7 @@ def status(workspace: Workspace) -> StatusResult:
     """Count what is held; other processes may write meanwhile."""
     with workspace.reading() as catalog:
         counts, held = catalog.counts(), catalog.images()
-        dropped = Counter(held[drop.sha256].category for drop in catalog.drops())
+        aside = {drop.sha256 for drop in catalog.drops()}
         splits = Counter(in_use(catalog, held).values())
         children = Counter(held[child.parent].category for child in catalog.children())
         roles = catalog.categories()
@@ -58,6 +59,7 @@ def status(workspace: Workspace) -> StatusResult:
     for count in counts:
         if count.reason is not None:
             skips[count.reason] += count.number
+    dropped = Counter(held[sha256].category for sha256 in aside)
     sources: dict[str, Counter[str]] = defaultdict(Counter)
     for one in held.values():  # where a picture counts: for the strictest role, or where a person moved it
         sources[one.category][one.origin.source] += 1
@@ -75,5 +77,6 @@ def status(workspace: Workspace) -> StatusResult:
         guards=guards,
         guarded=guarded,
         placeholders=len(stand_ins),
+        reviewable=len(due_for_review(held, aside)),
         verdicts={verdict: decided[verdict] for verdict in Verdict if verdict and decided[verdict]},
     )
