@@ -1043,6 +1043,7 @@ def pair(good: Path, tmp_path: Path) -> Path:
     for name, layout, place in (("gate", "binary", as_binary), ("classes", "classes", as_classes)):
         laid_out(shutil.copytree(good, tmp_path / "pair" / name), layout, place)
     (tmp_path / "pair" / "negbuild.lock.json").write_text('{"layout": "two-stage", "trees": ["gate", "classes"]}')
+    (tmp_path / "pair" / "README.md").write_text("Two stages.")
     return tmp_path / "pair"
 
 
@@ -1087,7 +1088,8 @@ def test_a_picture_in_two_splits_of_two_trees(pair: Path) -> None:
     assert "is in test of" in result.checks[0].problems[0] or "is in train of gate" in result.checks[0].problems[0]
 
 
-def test_a_tree_that_is_missing(negbuild: Negbuild, pair: Path) -> None:
+def test_a_tree_that_is_missing_and_a_card(negbuild: Negbuild, pair: Path) -> None:
     shutil.rmtree(pair / "classes")
+    (pair / "README.md").unlink()
     done = negbuild("verify", pair)
-    assert (done.code, done.out.splitlines()[1]) == (5, "          classes: missing")
+    assert (done.code, done.out.splitlines()[1:3]) == (5, ["          classes: missing", "          README.md: missing"])

@@ -107,7 +107,8 @@ def verify(dataset: Path, *, progress: Progress = no_progress) -> VerifyResult:
 
 def _pair(dataset: Path, layout: str, trees: Sequence[str], progress: Progress) -> VerifyResult:
     """Verify the trees of a dataset that has several, and that they agree about splits."""
-    problems = [f"{tree}: missing" for tree in trees if not (dataset / tree / MANIFEST).is_file()]
+    needed = {tree: dataset / tree / MANIFEST for tree in trees} | {README: dataset / README}
+    problems = [f"{name}: missing" for name, file in needed.items() if not file.is_file()]
     beside = sorted({path.name for path in dataset.iterdir()} - {*trees, LOCK, README, FOLDS})
     problems += [f"{name}: does not belong here" for name in beside]
     whole = [tree for tree in trees if (dataset / tree / MANIFEST).is_file()]
