@@ -1092,4 +1092,7 @@ def test_a_tree_that_is_missing_and_a_card(negbuild: Negbuild, pair: Path) -> No
     shutil.rmtree(pair / "classes")
     (pair / "README.md").unlink()
     done = negbuild("verify", pair)
-    assert (done.code, done.out.splitlines()[1:3]) == (5, ["          classes: missing", "          README.md: missing"])
+    assert (done.code, done.out.splitlines()[1:3]) == (
+        5,
+        ["          classes: missing", "          README.md: missing"],
+    )
