@@ -4,6 +4,7 @@ Every transaction is all or nothing: a kill at any moment leaves the file before
 """
 
 import os
+import shlex
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,6 +21,7 @@ Run = Callable[[str], object]
 """Executes one SQL statement."""
 
 _TIGHT = 2**16  # bytes free: below it SQLite fails in many ways, for one reason
+_PRIMARY = 0xFF  # what is above says in which way, as SQLITE_READONLY_DIRECTORY does
 _NOT_OPEN = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 _PATIENCE = 10.0  # seconds that another process may take for its transaction
 
@@ -136,6 +138,7 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.DatabaseError, ValueError) as error:
         code = getattr(error, "sqlite_errorcode", None)
+        code = None if code is None else code & _PRIMARY
         if code == sqlite3.SQLITE_BUSY:
             raise WorkspaceBusy(f"{path.parent}: another negbuild is working here; wait for it, or stop it") from error
         if code == sqlite3.SQLITE_FULL or (code is not None and shutil.disk_usage(path.parent).free < _TIGHT):
@@ -145,6 +148,9 @@ def _explained(path: Path) -> Iterator[None]:
                 f"{path.parent}: is read-only, and even to look, negbuild writes there; "
                 "copy it, and use --workspace COPY"
             ) from error
+        if code in _NOT_OPEN and path.exists() and not os.access(path, os.R_OK | os.W_OK):
+            right = shlex.join(["chmod", "u+rw", str(path)])
+            raise CatalogError(f"{path}: may not be read and written by you; run: {right}") from error
         raise CatalogError(
             f"{path}: cannot be used ({error}); put back a copy of it, or start in a new folder"
         ) from error

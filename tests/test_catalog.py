@@ -45,6 +45,7 @@ from negbuild.source import find_source
 from negbuild.stages.crawl import crawl
 from negbuild.stages.status import status
 from negbuild.workspace import Workspace
+from tests.conftest import cli_environment
 
 Negbuild = Callable[..., Any]
 Photo = Callable[..., bytes]
@@ -200,6 +201,38 @@ def test_a_workspace_that_may_only_be_read_is_told_and_is_no_damage(
         done = negbuild(command, "--workspace", folder)
         told = "is read-only, and even to look, negbuild writes there; copy it, and use --workspace COPY"
         assert (done.code, done.out, done.err) == (1, "", f"negbuild: {folder}: {told}\n"), command
+
+
+_LOCKED = "here: is read-only, and even to look, negbuild writes there; copy it, and use --workspace COPY"
+
+
+@pytest.mark.parametrize(
+    ("command", "locked", "told"),
+    [
+        *((command, ".", _LOCKED) for command in ("status", "dedup", "init")),
+        (
+            "dedup",
+            "catalog.sqlite",
+            "here/catalog.sqlite: may not be read and written by you; run: chmod u+rw here/catalog.sqlite",
+        ),
+    ],
+)
+def test_a_right_that_is_missing_is_told_and_is_no_damage(tmp_path: Path, command: str, locked: str, told: str) -> None:
+    """Root may write everything, so that there the command gives that right up first."""
+    humble = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.getuid() == 0 else []
+    Workspace(tmp_path / "here").make()
+    where = ["here"] if command == "init" else ["--workspace", "here"]
+    (tmp_path / "here" / locked).chmod(0o555)
+    done = subprocess.run(
+        [*humble, sys.executable, "-m", "negbuild", command, *where],
+        cwd=tmp_path,
+        env=cli_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (tmp_path / "here" / locked).chmod(0o755)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"negbuild: {told}\n")
 
 
 @pytest.mark.parametrize("command", ["status", "init", "dedup"])
