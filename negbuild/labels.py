@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,4 +78,6 @@ def _rows(root: Path) -> list[Row]:
     try:
         return read_manifest(root)
     except (ValueError, TypeError) as error:  # UnicodeDecodeError is one of the first
-        raise UsageError(f"{root}: {MANIFEST} cannot be read ({error}); run: negbuild verify {root}") from error
+        raise UsageError(
+            f"{root}: {MANIFEST} cannot be read ({error}); run: negbuild verify {quote(str(root))}"
+        ) from error

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 from negbuild.catalog import Catalog
 from negbuild.database import writer_lock
@@ -117,7 +118,7 @@ class Workspace:
     def _require(self) -> None:
         catalog = self.root / CATALOG
         if not self.exists:
-            raise UsageError(f"{self.root}: not a negbuild workspace; run: negbuild init {self.root}")
+            raise UsageError(f"{self.root}: not a negbuild workspace; run: negbuild init {quote(str(self.root))}")
         if not catalog.stat().st_size and self._holds_pictures:  # SQLite would begin a new one in it
             raise CatalogError(
                 f"{catalog}: is empty, and images/ is not; put back a copy of it, or start in a new folder"

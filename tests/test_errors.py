@@ -145,6 +145,27 @@ def test_one_line_an_exit_code_and_nothing_made(
     assert not (tmp_path / "dataset").exists()
 
 
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        (["status", "-w", "my dogs"], "negbuild: my dogs: not a negbuild workspace; run: negbuild init 'my dogs'"),
+        (["verify", "my data"], "negbuild: my data: no such folder; run: negbuild split --out 'my data'"),
+        (
+            ["verify", "the dogs"],
+            "negbuild: the dogs: is a workspace, no dataset; run: negbuild verify 'the dogs/dataset'",
+        ),
+        (
+            ["evaluate", "p.csv", "--dataset", "my data"],
+            "negbuild: my data: no such folder; run: negbuild split --out 'my data'",
+        ),
+    ],
+)
+def test_a_command_that_is_named_can_be_typed_as_it_stands(negbuild: Negbuild, command: list[str], line: str) -> None:
+    assert negbuild("init", "the dogs").code == 0
+    done = negbuild(*command)
+    assert (done.code, say(done)) == (2, line)
+
+
 def test_a_category_has_one_role(negbuild: Negbuild, tmp_path: Path, photo: Photo) -> None:
     fill(tmp_path / "photos", photo, 2)
     assert negbuild("add", "photos", "--category", "dog", "--role", "known").code == 0

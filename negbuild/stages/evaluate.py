@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from negbuild import thresholds
 from negbuild.errors import UsageError
@@ -99,16 +100,20 @@ def _check(predictions: Sequence[Path], how: EvaluateOptions) -> None:
 
 def _rows(dataset: Path) -> list[Row]:
     if not dataset.is_dir():
-        raise UsageError(f"{dataset}: no such folder; run: negbuild split --out {dataset}")
+        raise UsageError(f"{dataset}: no such folder; run: negbuild split --out {quote(str(dataset))}")
     if not (dataset / MANIFEST).is_file():
         raise UsageError(f"{dataset}: no dataset that negbuild wrote ({MANIFEST} is missing)")
     try:
         rows = read_manifest(dataset)
     except (ValueError, TypeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{dataset}: {MANIFEST} cannot be read ({error}); run: negbuild verify {dataset}") from error
+        raise UsageError(
+            f"{dataset}: {MANIFEST} cannot be read ({error}); run: negbuild verify {quote(str(dataset))}"
+        ) from error
     for split in (Split.VALID, Split.TEST):
         if not any((row.split, row.role) == (split, Role.KNOWN) for row in rows):
-            raise UsageError(f"{dataset}: {split} holds no known pictures; run: negbuild split --out {dataset}")
+            raise UsageError(
+                f"{dataset}: {split} holds no known pictures; run: negbuild split --out {quote(str(dataset))}"
+            )
     if not any((row.split, row.role) == (split, role) for row in rows for role, split in HOME.items() if role.negative):
         raise UsageError(
             f'{dataset}: test and unseen hold no negatives, so that "none of these" cannot be judged; '

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from shlex import quote
 
 from negbuild.errors import UsageError
 from negbuild.fingerprint import Grids, fingerprints, grids
@@ -47,7 +48,9 @@ def pairs(dataset: Path, out: Path, draw: Draw, *, progress: Progress = no_progr
     try:
         rows = read_manifest(dataset)
     except (ValueError, TypeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{dataset / MANIFEST}: cannot be read ({error}); run: negbuild verify {dataset}") from error
+        raise UsageError(
+            f"{dataset / MANIFEST}: cannot be read ({error}); run: negbuild verify {quote(str(dataset))}"
+        ) from error
     subjects = [
         Subject(
             row.file,

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from shlex import quote
 from tarfile import TarError
 
 from negbuild import foreign, promises, proof, records, shard_checks
@@ -81,9 +82,10 @@ def verify(dataset: Path, *, progress: Progress = no_progress) -> VerifyResult:
     Raises UsageError where there is no folder, or no picture in it.
     """
     if not dataset.is_dir():
-        raise UsageError(f"{dataset}: no such folder; run: negbuild split --out {dataset}")
+        raise UsageError(f"{dataset}: no such folder; run: negbuild split --out {quote(str(dataset))}")
     if Workspace(dataset).exists:
-        raise UsageError(f"{dataset}: is a workspace, no dataset; run: negbuild verify {dataset / 'dataset'}")
+        inside = quote(str(dataset / "dataset"))
+        raise UsageError(f"{dataset}: is a workspace, no dataset; run: negbuild verify {inside}")
     lock = records.read_lock(_text(dataset / LOCK)) or {}
     written = (dataset / MANIFEST).is_file()
     if isinstance(trees := lock.get("trees"), list) and trees and not written:
