@@ -50,6 +50,9 @@ def run(arguments: Sequence[str] | None, *, hints: bool = True) -> int:
     except NegbuildError as error:
         terminal.say(f"negbuild: {error}")
         return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:  # its message is the help, in lines
+        terminal.say(*error.format_message().splitlines())
+        return error.exit_code
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "negbuild"
         fault = " ".join(error.format_message().split()).rstrip(".")

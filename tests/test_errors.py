@@ -145,6 +145,11 @@ def test_one_line_an_exit_code_and_nothing_made(
     assert not (tmp_path / "dataset").exists()
 
 
+def test_without_a_command_the_help_is_told_in_lines(negbuild: Negbuild) -> None:
+    done = negbuild()
+    assert (done.code, done.out, done.err) == (2, "", negbuild("--help").out)
+
+
 @pytest.mark.parametrize(
     ("command", "line"),
     [
