@@ -4,7 +4,6 @@ Every transaction is all or nothing: a kill at any moment leaves the file before
 """
 
 import os
-import shlex
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 from threading import RLock
 from typing import TypeVar
 
-from negbuild.errors import CatalogError, StorageFull, WorkspaceBusy
+from negbuild.errors import CatalogError, StorageFull, WorkspaceBusy, typed
 
 Row = TypeVar("Row")
 Run = Callable[[str], object]
@@ -149,8 +148,7 @@ def _explained(path: Path) -> Iterator[None]:
                 "copy it, and use --workspace COPY"
             ) from error
         if code in _NOT_OPEN and path.exists() and not os.access(path, os.R_OK | os.W_OK):
-            right = shlex.join(["chmod", "u+rw", str(path)])
-            raise CatalogError(f"{path}: may not be read and written by you; run: {right}") from error
+            raise CatalogError(f"{path}: may not be read and written by you; run: chmod u+rw {typed(path)}") from error
         raise CatalogError(
             f"{path}: cannot be used ({error}); put back a copy of it, or start in a new folder"
         ) from error

@@ -14,6 +14,14 @@ NegbuildError             1  unexpected
 A message reads `subject: fault`, in lower case, without a full stop, followed by the next step where there is one.
 """
 
+from pathlib import Path
+from shlex import quote
+
+
+def typed(path: Path) -> str:
+    """Write a path as it can be typed, for the command that a message names."""
+    return quote(str(path))
+
 
 class NegbuildError(Exception):
     """Root of all errors that negbuild raises on purpose."""

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from shlex import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from negbuild.errors import UsageError
-from negbuild.manifest import MANIFEST, Row, read_manifest
+from negbuild.manifest import Row, written_rows
 from negbuild.model import NEGATIVE_CLASS, Split
 
 
@@ -62,7 +61,7 @@ def read_split(root: Path, split: str) -> LabelledSplit:
 
     Raises UsageError where there is no such dataset or split, or the dataset has no negative class.
     """
-    rows = _rows(root)
+    rows = written_rows(root)
     splits = [one for one in Split if any(row.split == one for row in rows)]
     if split not in splits:
         raise UsageError(f"{root}: has no split {split}; there are {', '.join(splits)}")
@@ -70,14 +69,3 @@ def read_split(root: Path, split: str) -> LabelledSplit:
     if NEGATIVE_CLASS not in classes:
         raise UsageError(f"{root}: has no class {NEGATIVE_CLASS}; any ImageFolder loader reads it")
     return LabelledSplit(root, classes, tuple(row for row in rows if row.split == split))
-
-
-def _rows(root: Path) -> list[Row]:
-    if not (root / MANIFEST).is_file():
-        raise UsageError(f"{root}: no dataset that negbuild wrote ({MANIFEST} is missing); run: negbuild split")
-    try:
-        return read_manifest(root)
-    except (ValueError, TypeError) as error:  # UnicodeDecodeError is one of the first
-        raise UsageError(
-            f"{root}: {MANIFEST} cannot be read ({error}); run: negbuild verify {quote(str(root))}"
-        ) from error

@@ -9,6 +9,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from negbuild.errors import UsageError, typed
 from negbuild.model import Role, Split
 
 if TYPE_CHECKING:
@@ -92,6 +93,16 @@ def read_manifest(root: Path) -> list[Row]:
     if any(None in line or None in line.values() for line in lines):
         raise ValueError("a row with more or fewer values than columns")
     return [Row(**{**line, "width": int(line["width"]), "height": int(line["height"])}) for line in lines]
+
+
+def written_rows(root: Path) -> list[Row]:
+    """Read manifest.csv back; raises UsageError, with what to run, where negbuild wrote none that can be read."""
+    if not (root / MANIFEST).is_file():
+        raise UsageError(f"{root}: no dataset that negbuild wrote ({MANIFEST} is missing); run: negbuild split")
+    try:
+        return read_manifest(root)
+    except (ValueError, TypeError) as error:  # UnicodeDecodeError is one of the first
+        raise UsageError(f"{root}: {MANIFEST} cannot be read ({error}); run: negbuild verify {typed(root)}") from error
 
 
 def readable_rows(root: Path) -> list[Row]:

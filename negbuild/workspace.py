@@ -5,11 +5,10 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from shlex import quote
 
 from negbuild.catalog import Catalog
 from negbuild.database import writer_lock
-from negbuild.errors import CatalogError, NegbuildError, PictureLost, UsageError
+from negbuild.errors import CatalogError, NegbuildError, PictureLost, UsageError, typed
 from negbuild.store import Store, explaining_full_disk
 
 CATALOG = "catalog.sqlite"
@@ -118,7 +117,7 @@ class Workspace:
     def _require(self) -> None:
         catalog = self.root / CATALOG
         if not self.exists:
-            raise UsageError(f"{self.root}: not a negbuild workspace; run: negbuild init {quote(str(self.root))}")
+            raise UsageError(f"{self.root}: not a negbuild workspace; run: negbuild init {typed(self.root)}")
         if not catalog.stat().st_size and self._holds_pictures:  # SQLite would begin a new one in it
             raise CatalogError(
                 f"{catalog}: is empty, and images/ is not; put back a copy of it, or start in a new folder"

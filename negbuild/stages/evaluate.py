@@ -5,11 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
 
 from negbuild import thresholds
-from negbuild.errors import UsageError
-from negbuild.manifest import MANIFEST, Row, read_manifest
+from negbuild.errors import UsageError, typed
+from negbuild.manifest import Row, written_rows
 from negbuild.model import Progress, Role, Split, no_progress
 from negbuild.openset import HOME, Arm, Rule, Threshold, judge, threshold_of
 from negbuild.predictions import Predictions, read_predictions
@@ -100,20 +99,11 @@ def _check(predictions: Sequence[Path], how: EvaluateOptions) -> None:
 
 def _rows(dataset: Path) -> list[Row]:
     if not dataset.is_dir():
-        raise UsageError(f"{dataset}: no such folder; run: negbuild split --out {quote(str(dataset))}")
-    if not (dataset / MANIFEST).is_file():
-        raise UsageError(f"{dataset}: no dataset that negbuild wrote ({MANIFEST} is missing)")
-    try:
-        rows = read_manifest(dataset)
-    except (ValueError, TypeError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"{dataset}: {MANIFEST} cannot be read ({error}); run: negbuild verify {quote(str(dataset))}"
-        ) from error
+        raise UsageError(f"{dataset}: no such folder; run: negbuild split --out {typed(dataset)}")
+    rows = written_rows(dataset)
     for split in (Split.VALID, Split.TEST):
         if not any((row.split, row.role) == (split, Role.KNOWN) for row in rows):
-            raise UsageError(
-                f"{dataset}: {split} holds no known pictures; run: negbuild split --out {quote(str(dataset))}"
-            )
+            raise UsageError(f"{dataset}: {split} holds no known pictures; run: negbuild split --out {typed(dataset)}")
     if not any((row.split, row.role) == (split, role) for row in rows for role, split in HOME.items() if role.negative):
         raise UsageError(
             f'{dataset}: test and unseen hold no negatives, so that "none of these" cannot be judged; '

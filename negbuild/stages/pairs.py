@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from shlex import quote
 
 from negbuild.errors import UsageError
 from negbuild.fingerprint import Grids, fingerprints, grids
-from negbuild.manifest import MANIFEST, read_manifest
+from negbuild.manifest import written_rows
 from negbuild.model import Fingerprint, Progress, Role, Skip, Split, no_progress
 from negbuild.omissions import in_use
 from negbuild.pairing import Draw, PairRow, Subject, Triplet, draw_triplets, pairs_of
@@ -43,14 +42,7 @@ def pairs(dataset: Path, out: Path, draw: Draw, *, progress: Progress = no_progr
     `alone` names classes, with their split, that have too few originals for a pair. Raises UsageError where there is no
     such dataset, or no class has two originals.
     """
-    if not (dataset / MANIFEST).is_file():
-        raise UsageError(f"{dataset}: no dataset that negbuild wrote ({MANIFEST} is missing); run: negbuild split")
-    try:
-        rows = read_manifest(dataset)
-    except (ValueError, TypeError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"{dataset / MANIFEST}: cannot be read ({error}); run: negbuild verify {quote(str(dataset))}"
-        ) from error
+    rows = written_rows(dataset)
     subjects = [
         Subject(
             row.file,

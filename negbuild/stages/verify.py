@@ -4,12 +4,11 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from shlex import quote
 from tarfile import TarError
 
 from negbuild import foreign, promises, proof, records, shard_checks
 from negbuild.agreement import SplitReading, agreement, unfound
-from negbuild.errors import UsageError
+from negbuild.errors import UsageError, typed
 from negbuild.evidence import Evidence
 from negbuild.inventory import read_evidence, take_inventory
 from negbuild.layouts import Layout
@@ -82,10 +81,9 @@ def verify(dataset: Path, *, progress: Progress = no_progress) -> VerifyResult:
     Raises UsageError where there is no folder, or no picture in it.
     """
     if not dataset.is_dir():
-        raise UsageError(f"{dataset}: no such folder; run: negbuild split --out {quote(str(dataset))}")
+        raise UsageError(f"{dataset}: no such folder; run: negbuild split --out {typed(dataset)}")
     if Workspace(dataset).exists:
-        inside = quote(str(dataset / "dataset"))
-        raise UsageError(f"{dataset}: is a workspace, no dataset; run: negbuild verify {inside}")
+        raise UsageError(f"{dataset}: is a workspace, no dataset; run: negbuild verify {typed(dataset / 'dataset')}")
     lock = records.read_lock(_text(dataset / LOCK)) or {}
     written = (dataset / MANIFEST).is_file()
     if isinstance(trees := lock.get("trees"), list) and trees and not written:
