@@ -501,7 +501,8 @@ def test_bad_predictions_get_one_line(
         ("picture.csv", "negbuild: picture.csv: no CSV in UTF-8 ('utf-8' codec can't decode byte 0xff in position 0: "
          "invalid start byte)"),
         ("hand.csv --dataset gone", "negbuild: gone: no such folder; run: negbuild split --out gone"),
-        ("hand.csv --dataset empty", "negbuild: empty: no dataset that negbuild wrote (manifest.csv is missing); run: negbuild split"),
+        ("hand.csv --dataset empty", "negbuild: empty: no dataset that negbuild wrote (manifest.csv is missing); "
+         "run: negbuild split"),
         ("hand.csv --dataset foreign", "negbuild: foreign: manifest.csv cannot be read (other columns than negbuild "
          "writes); run: negbuild verify foreign"),
         ("hand.csv --dataset known", 'negbuild: known: test and unseen hold no negatives, so that "none of these" '
