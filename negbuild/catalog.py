@@ -60,6 +60,10 @@ _SIGHTINGS = (
     "SELECT sha256, source, url, page, author, author_url FROM candidates "
     "WHERE sha256 IS NOT NULL AND {which} ORDER BY id"
 )
+_HAD_PICTURES = (
+    "SELECT EXISTS (SELECT 1 FROM candidates WHERE category = ? AND sha256 IS NOT NULL) "
+    "OR EXISTS (SELECT 1 FROM verdicts WHERE category = ?)"
+)
 _record = attrgetter(*(field.name for field in fields(Image)))
 
 
@@ -80,16 +84,18 @@ class Catalog(Waiting, Likeness, Guards, Placement, Children, Verdicts, Services
         return dict(self._file.read(lambda name, role: (name, Role(role)), sql))
 
     def declare(self, category: str, role: Role) -> None:
-        """Add a category, if it is not there yet; raises UsageError where it has another role."""
+        """Add a category, or give another role to one that never had a picture; raises UsageError where one had."""
         present = self.categories().get(category)
-        if present is None:
-            with self._file.transaction():
-                self._file.run("INSERT INTO categories VALUES (?, ?)", [(category, role)])
-        elif present is not role:
+        if present is role:
+            return
+        if present is not None and self._file.value(_HAD_PICTURES, category, category):
             raise UsageError(
                 f"category {category}: is {present} in this workspace and cannot be {role} too; "
                 "choose another --category"
             )
+        with self._file.transaction():
+            sql = "INSERT INTO categories VALUES (?, ?) ON CONFLICT DO UPDATE SET role = excluded.role"
+            self._file.run(sql, [(category, role)])
 
     def earlier(self, candidate: Candidate) -> Earlier | None:
         """Find what came of this candidate before: for its own category, else for another, else under its address."""

@@ -41,6 +41,7 @@ from negbuild.model import (
     Split,
 )
 from negbuild.order import Order
+from negbuild.ruling import Ruling, Verdict
 from negbuild.source import find_source
 from negbuild.stages.crawl import crawl
 from negbuild.stages.status import status
@@ -428,6 +429,7 @@ def test_unique_images_are_no_twins_of_an_earlier_one(catalog: Catalog) -> None:
 
 
 def test_a_category_keeps_its_role(catalog: Catalog) -> None:
+    catalog.settle([held(1)], [], "v")
     catalog.declare("dog", Role.UNKNOWN)
     for other in (Role.KNOWN, Role.UNSEEN):
         with pytest.raises(UsageError) as caught:
@@ -441,6 +443,18 @@ def test_a_category_keeps_its_role(catalog: Catalog) -> None:
         "dog": Role.UNKNOWN,
         "hotdog": Role.KNOWN,
     }
+
+
+def test_a_category_that_never_had_a_picture_takes_another_role(catalog: Catalog) -> None:
+    catalog.settle([skip(1, SkipReason.GONE)], [], "v")
+    catalog.declare("dog", Role.UNSEEN)
+    assert catalog.categories()["dog"] is Role.UNSEEN
+    catalog.settle([held(2, "cat"), again(3, of=2)], [], "v")
+    with pytest.raises(UsageError):  # what it brought was held already, and counts in its name
+        catalog.declare("dog", Role.KNOWN)
+    catalog.decide({image(2).sha256: Ruling(Verdict.MOVE, "bun")})
+    with pytest.raises(UsageError):
+        catalog.declare("bun", Role.UNSEEN)
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,22 @@ def test_a_category_has_one_role(negbuild: Negbuild, tmp_path: Path, photo: Phot
     )
 
 
+def test_a_category_that_was_refused_or_brought_nothing_has_no_role_yet(
+    negbuild: Negbuild, tmp_path: Path, photo: Photo
+) -> None:
+    fill(tmp_path / "photos", photo, 2)
+    fill(tmp_path / "many" / "cat", photo, 2, first=10)
+    fill(tmp_path / "many" / "dog", photo, 2, first=20)
+    (tmp_path / "empty").mkdir()
+    assert negbuild("add", "photos", "--category", "dog", "--role", "known").code == 0
+    assert negbuild("add", "many", "--role", "unknown").code == 2
+    assert negbuild("add", "many/cat", "--category", "cat", "--role", "unseen").code == 0
+    assert negbuild("add", "empty", "--category", "bun", "--role", "known").code == 3
+    assert negbuild("add", "many/dog", "--category", "bun", "--role", "unknown").code == 0
+    roles = {one["name"]: one["role"] for one in negbuild("status", "--json").json["categories"]}
+    assert roles == {"bun": "unknown", "cat": "unseen", "dog": "known"}
+
+
 @pytest.mark.parametrize(
     ("given", "held"), [("test tube", "testtube"), ("../x", "x"), ("NUL", "xnul"), ("猫", "u732b"), ("0_na", "x0_na")]
 )
