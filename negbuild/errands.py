@@ -51,6 +51,10 @@ class Errand:
                 raise UsageError(f"{path}: no such file or folder")
             if workspace.root.resolve().is_relative_to(path.resolve()):
                 raise UsageError(f"{path}: holds the workspace itself; move the pictures into a folder of their own")
+            if self.source.takes is Takes.PATH and any(
+                path.resolve().is_relative_to(own) for own in workspace.own_pictures()
+            ):
+                raise UsageError(f"{path}: holds what negbuild made of this workspace; choose the folder it came from")
 
     def not_ready(self) -> SourceError | None:
         """Say what the source wants first, if anything."""

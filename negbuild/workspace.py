@@ -128,6 +128,12 @@ class Workspace:
         images = self.root / IMAGES
         return images.is_dir() and bool({path.name for path in images.iterdir()} - {"incoming"})
 
+    def own_pictures(self) -> tuple[Path, ...]:
+        """Folders in which negbuild keeps pictures: those held, their augmented copies, and what is made of them."""
+        # The folder of pictures may be a link to another disk, and is in both places then.
+        images = self.root / IMAGES
+        return (images.resolve(), self.root.resolve() / IMAGES, self.cache.resolve(), self.thumbnails.resolve())
+
     def setting(self, name: str) -> str:
         """Return one setting from the environment, else from negbuild.toml, else nothing."""
         variable = os.environ.get(f"NEGBUILD_{name.upper()}")

@@ -197,6 +197,23 @@ def test_a_category_that_was_refused_or_brought_nothing_has_no_role_yet(
     assert roles == {"bun": "unknown", "cat": "unseen", "dog": "known"}
 
 
+@pytest.mark.parametrize("command", ["add {} --role unknown", "crawl --source folder --path {}"])
+@pytest.mark.parametrize("place", ["images", "images/incoming", "cache/normalised"])
+def test_what_negbuild_keeps_is_not_added_again(
+    negbuild: Negbuild, tmp_path: Path, photo: Photo, command: str, place: str
+) -> None:
+    """Among it are the augmented copies, which would count as pictures of their own."""
+    fill(tmp_path / "photos", photo, 1)
+    assert negbuild("add", "photos", "--role", "known").code == 0
+    fill(tmp_path / place, photo, 1, first=9)
+    done = negbuild(*command.format(place).split())
+    assert (done.code, say(done)) == (
+        2,
+        f"negbuild: {place}: holds what negbuild made of this workspace; choose the folder it came from",
+    )
+    assert negbuild("status", "--json").json["images"] == 1
+
+
 @pytest.mark.parametrize(
     ("given", "held"), [("test tube", "testtube"), ("../x", "x"), ("NUL", "xnul"), ("猫", "u732b"), ("0_na", "x0_na")]
 )

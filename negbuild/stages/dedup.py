@@ -17,7 +17,7 @@ from negbuild.provenance import FEWEST_ADDRESSES, placeholders
 from negbuild.tally import by_distance, by_reason
 from negbuild.titles import titles
 from negbuild.twins import PLAIN_TEXTURE, close_groups
-from negbuild.workspace import IMAGES, Workspace
+from negbuild.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,17 +168,9 @@ def dedup(workspace: Workspace, against: Sequence[Path] = (), *, progress: Progr
 
 def _refuse_own(workspace: Workspace, against: Sequence[Path]) -> None:
     """Refuse places that hold pictures of the workspace itself: all of them would be kept out."""
-    images = workspace.root / IMAGES
-    # The folder of pictures may be a link to another disk, and is in both places then.
-    own = (
-        images.resolve(),
-        workspace.root.resolve() / IMAGES,
-        workspace.cache.resolve(),
-        workspace.thumbnails.resolve(),
-    )
     for path in against:
         place = path.resolve()
-        if any(one.is_relative_to(place) or place.is_relative_to(one) for one in own):
+        if any(one.is_relative_to(place) or place.is_relative_to(one) for one in workspace.own_pictures()):
             raise UsageError(f"{path}: holds this workspace's own pictures; choose the folder of another dataset")
 
 
