@@ -207,6 +207,17 @@ def test_what_cannot_be_written_is_told_in_one_line(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_dataset_that_is_named_is_shown_or_refused(project: Negbuild, tmp_path: Path) -> None:
+    assert project("split", "--unseen-folds", "2", "--out", "folds").code == 0
+    for place, hint in (("dataste", ""), ("photos", ""), ("folds", "; name one of its folds")):
+        done = project("report", "--dataset", place)
+        told = f"negbuild: {place}: no dataset that negbuild wrote (manifest.csv is missing){hint}\n"
+        assert (done.code, done.out, done.err) == (2, "", told)
+    assert not (tmp_path / "report.html").exists()
+    assert project("report", "--dataset", "folds/fold1").code == 0
+    assert "fold1 :" in read(tmp_path).sections["dataset"]
+
+
 def test_a_workspace_and_a_dataset_whose_names_are_no_utf_8_have_a_page(
     negbuild: Negbuild, photos: Path, tmp_path: Path
 ) -> None:
@@ -261,7 +272,7 @@ def workspace_of(folder: Path, data: list[bytes], categories: int, title: str, p
 def test_what_a_stranger_wrote_stays_text(tmp_path: Path, photo: Callable[..., bytes]) -> None:
     hostile = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
     workspace = workspace_of(tmp_path / "w", [photo(1)], 1, hostile, "javascript:alert(1)")
-    report(workspace, tmp_path / "report.html", tmp_path / "dataset")
+    report(workspace, tmp_path / "report.html")
     page = read(tmp_path)
     assert {"script"}.isdisjoint(page.elements)
     assert page.handlers == []
@@ -278,7 +289,7 @@ def test_the_worst_pictures_and_titles_stay_under_15_mb(tmp_path: Path) -> None:
         picture.save(buffer, "JPEG", quality=95)
         data.append(buffer.getvalue())
     workspace = workspace_of(tmp_path / "w", data * 100, 90, "long title " * 200, "https://x.example/" + "y" * 280)
-    made = report(workspace, tmp_path / "report.html", tmp_path / "dataset")
+    made = report(workspace, tmp_path / "report.html")
     assert made.size < 15 * 10**6
     assert (made.pictures, made.shown) == (4000, 814)
     assert "8 of 45 shown" in read(tmp_path).sections["pictures"]

@@ -30,7 +30,7 @@ def report(out: Path | None, dataset: Path | None, workspace: "Workspace", *, op
 
     out = out or workspace.root / "report.html"
     with terminal.progress_bar("drawing") as progress:
-        result = stage(workspace, out, dataset or workspace.root / "dataset", progress=progress)
+        result = stage(workspace, out, dataset, progress=progress)
     shown = f"{result.shown:,} of {result.pictures:,} pictures shown"
     terminal.show(result, [f"{result.page}: {result.size / 2**20:.1f} MiB, {shown}"], as_json=as_json)
     if opened:

@@ -15,7 +15,7 @@ from negbuild.fingerprint import VERSION
 from negbuild.inventory import read_evidence
 from negbuild.keepers import standing
 from negbuild.layouts import GATE
-from negbuild.manifest import CERTIFICATE, MANIFEST, Row, read_manifest
+from negbuild.manifest import CERTIFICATE, FOLDS, MANIFEST, Row, read_manifest
 from negbuild.model import UNKNOWN_LICENSE, Count, Drop, Held, Pair, Progress, Role, Split, no_progress
 from negbuild.names import whole_characters
 from negbuild.omissions import chained, conflicts, omissions
@@ -60,18 +60,24 @@ class _Seen:
     pending: int
 
 
-def report(workspace: Workspace, out: Path, dataset: Path, *, progress: Progress = no_progress) -> ReportResult:
-    """Write the page to the file `out`; `dataset` is shown where negbuild wrote one there.
+def report(
+    workspace: Workspace, out: Path, dataset: Path | None = None, *, progress: Progress = no_progress
+) -> ReportResult:
+    """Write the page to the file `out`, with `dataset` (None: dataset/ in the workspace, if negbuild wrote one there).
 
-    Other processes may write meanwhile. Raises UsageError where `out` cannot be written.
+    Other processes may write meanwhile. Raises UsageError where `out` cannot be written, or `dataset` is none.
     """
     if out.is_dir():
         raise UsageError(f"{out}: is a folder; name a file with --out")
+    if dataset and not any((tree / MANIFEST).is_file() for tree in (dataset, dataset / GATE)):
+        one = "; name one of its folds" if (dataset / FOLDS).is_file() else ""
+        raise UsageError(f"{dataset}: no dataset that negbuild wrote ({MANIFEST} is missing){one}")
     with workspace.reading() as catalog:
         seen = _read(catalog)
     exhibits = Exhibits(seen.held, seen.pairs, seen.drops)
     exhibits.choose(seen.disputes, seen.chained)
     exhibits.draw(workspace.store, progress)
+    dataset = dataset or workspace.root / "dataset"
     findings = _findings(whole_characters(workspace.root.resolve().name), dataset, seen, exhibits)
     page = report_page(findings).encode("utf-8")
     draft = out.with_name(f".{out.name}.negbuild-draft")
