@@ -1,6 +1,6 @@
 """Who may have children: pictures of train whose licence allows it; and what children may be pasted on."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -56,10 +56,15 @@ class Parents:
         return sum(held.origin.license == UNKNOWN_LICENSE for held in self.able.values())
 
 
+def check_category(category: str, categories: Collection[str]) -> None:
+    """Raise UsageError where there is no such category."""
+    if category not in categories:
+        raise UsageError(f"category {category}: not in this workspace; there are {', '.join(categories) or 'none yet'}")
+
+
 def find_parents(category: str, roles: Mapping[str, Role], train: Mapping[str, Held]) -> Parents:
     """Find the pictures of a category that may have children; raises UsageError where there is none."""
-    if category not in roles:
-        raise UsageError(f"category {category}: not in this workspace; there are {', '.join(roles) or 'none yet'}")
+    check_category(category, roles)
     if roles[category] is Role.UNSEEN:
         raise UsageError(f"category {category}: is unseen, and nothing that training sees may come from it")
     found = {sha256: held for sha256, held in sorted(train.items()) if held.category == category}

@@ -194,6 +194,22 @@ def test_children_are_the_same_with_one_worker_and_with_two_and_after_originals_
     assert max(per_parent) - min(per_parent) <= 1
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("--category hotdgo", "category hotdgo: not in this workspace; there are "),
+        ("--category hotdog --to 9", "--undo only strikes copies: leave --to out"),
+    ],
+)
+def test_nothing_is_struck_by_mistake(negbuild: Negbuild, work: Path, options: str, told: str) -> None:
+    negbuild("augment", "-w", work, "--category", "hotdog", "--to", 9)
+    before = children(work)
+    done = negbuild("augment", "-w", work, "--undo", *options.split())
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"negbuild: {told}")
+    assert children(work) == before
+
+
 def test_another_seed_draws_others_and_going_on_adds_to_what_is_there(negbuild: Negbuild, work: Path) -> None:
     options = ("augment", "-w", work, "--category", "hotdog")
     negbuild(*options, "--to", 14)

@@ -94,6 +94,7 @@ def augment(
     from negbuild.stages import augment as stage
 
     if undo:
+        options.refuse_all_but({"undo", "category", "root", "as_json"}, "--undo only strikes copies")
         undone = stage.undo(workspace, category and category_name(category))
         terminal.show(undone, [f"{counted(undone.struck, 'copy', 'copies')} struck"], as_json=as_json)
         return

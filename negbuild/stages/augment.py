@@ -11,7 +11,7 @@ from negbuild.catalog import Catalog
 from negbuild.errors import UsageError
 from negbuild.family import Child, spread
 from negbuild.model import Held, Image, Progress, Split, no_progress
-from negbuild.parents import AugmentOptions, Parents, Pasting, find_parents, thing_to_paste, usable
+from negbuild.parents import AugmentOptions, Parents, Pasting, check_category, find_parents, thing_to_paste, usable
 from negbuild.planner import plan_workspace
 from negbuild.workshop import Bench, Job, Workshop
 from negbuild.workspace import Workspace
@@ -163,8 +163,13 @@ def augment(workspace: Workspace, options: AugmentOptions, *, progress: Progress
 
 
 def undo(workspace: Workspace, category: str | None) -> UndoResult:
-    """Strike the children of a category, or all; anybody can make the same ones again."""
+    """Strike the children of a category, or all; anybody can make the same ones again.
+
+    Raises UsageError where there is no such category.
+    """
     with workspace.writing() as catalog:
+        if category is not None:
+            check_category(category, catalog.categories())
         held = catalog.images()
         gone = [one for one in catalog.children() if category in {None, held[one.parent].category}]
         workspace.store.withdraw(one.image for one in gone)
