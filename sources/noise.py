@@ -89,7 +89,7 @@ def _side(text: str) -> int:
 
 def _shuffled(path: Path, side: int, seed: int, most: int) -> Iterator[Candidate]:
     place = path.resolve()
-    files = [place] if place.is_file() else list(_walked(place))
+    files = [place] if place.is_file() and _PICTURE.fullmatch(place.name) else list(_walked(place))
     if not files:
         raise UsageError(f"{path}: holds no pictures to cut up")
     for number in range(most):

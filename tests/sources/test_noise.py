@@ -148,14 +148,16 @@ def test_without_a_number_there_are_a_thousand_and_with_one_some_more(deaf: Web)
             "source noise: kind=texture: --path goes with kind=patches, and with no other",
         ),
         ({}, ".", "{}: holds no pictures to cut up"),
+        ({}, "list.txt", "{}: holds no pictures to cut up"),
     ],
 )
 def test_what_cannot_be_drawn_is_told(
     tmp_path: Path, named: Named, options: dict[str, str], path: str, fault: str
 ) -> None:
+    (tmp_path / "list.txt").write_text("http://example.org/1.jpg\n")
     with pytest.raises(UsageError) as caught:
-        named(1, tmp_path if path else None, **options)
-    assert str(caught.value) == fault.format(tmp_path)
+        named(1, tmp_path / path if path else None, **options)
+    assert str(caught.value) == fault.format(tmp_path / path)
 
 
 # --- patches of one's own pictures
