@@ -142,7 +142,7 @@ class Workspace:
     def _settings(self) -> dict[str, object]:
         file = self.root / SETTINGS
         try:
-            return tomllib.loads(file.read_text(encoding="utf-8"))
+            return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # some editors mark it
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -149,6 +149,7 @@ def test_a_folder_that_cannot_be_written_to_is_told_in_one_line(
         ('ratio = "60/20/20"', "80/10/10", "80/10/10"),
         ('ratio = "60/20/20"', "", ""),
         ("ratio = 7", None, "7"),
+        ('\ufeffratio = "60/20/20"', None, "60/20/20"),
         ('# ratio = "60/20/20"', None, ""),
     ],
 )
