@@ -110,6 +110,14 @@ def checkers(many: Callable[..., bool]) -> Callable[[Command], Command]:
     return starting
 
 
+def _contact(given: str) -> str:
+    """Refuse what cannot stand in a header: every host would seem to fail."""
+    whom = given.strip()
+    if not whom.isprintable() or whom.encode("latin-1", "ignore").decode("latin-1") != whom:
+        raise UsageError(f"contact {whom}: cannot be sent; write it in Latin letters on one line: you@example.org")
+    return whom
+
+
 def manners(command: Command) -> Command:
     """Add how to behave on the web; the command gets manners.Manners. To be used inside `workspace`."""
 
@@ -125,7 +133,7 @@ def manners(command: Command) -> Command:
     ) -> None:
         from negbuild.manners import Manners
 
-        whom = workspace.setting("contact") if contact is None else contact
+        whom = _contact(workspace.setting("contact") if contact is None else contact)
         how = Manners(whom, allow_private, obey_opt_outs=not ignore_opt_outs, use_proxy=use_proxy)
         command(manners=how, workspace=workspace, **given)
 

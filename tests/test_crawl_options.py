@@ -108,6 +108,20 @@ def test_what_trying_again_goes_by_is_taken(negbuild: Negbuild, failed: list[str
     assert failed
 
 
+@pytest.mark.parametrize("contact", ["me\nX-Other: 1", "\u5199@example.org", "me\x01", "\udcff"])
+def test_a_contact_that_no_header_can_hold_is_refused(
+    negbuild: Negbuild, server: Server, tmp_path: Path, photo: Photo, reply: Reply, contact: str
+) -> None:
+    """Otherwise no request could be sent, and each host would be said to fail."""
+    server.routes["/1.jpg"] = reply(photo(1))
+    (tmp_path / "list.txt").write_text(f"{server.url}/1.jpg")
+    done = negbuild(*LIST, "-n", 1, env={"NEGBUILD_CONTACT": contact})
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("negbuild: contact ")
+    assert done.err.endswith(": cannot be sent; write it in Latin letters on one line: you@example.org\n")
+    assert negbuild(*LIST, "-n", 1, env={"NEGBUILD_CONTACT": "J\u00fcrgen <me@example.org>\n"}).code == 0
+
+
 # Looking first
 
 
