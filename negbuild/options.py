@@ -19,6 +19,17 @@ Command = Callable[..., None]
 
 _LARGEST = 1_000_000  # MiB or million pixels: more than any file has
 
+
+class Pictures(click.Path):
+    """A place that holds pictures; an empty name, as of a variable that is not set, is not the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        """Refuse the empty name, else do as click does."""
+        if value == "":
+            self.fail("is empty; write . for the current folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 POSITIVE = click.IntRange(min=1)
 NOT_NEGATIVE = click.IntRange(min=0)
 roles = click.Choice([str(role) for role in Role])

@@ -145,6 +145,21 @@ def test_one_line_an_exit_code_and_nothing_made(
     assert not (tmp_path / "dataset").exists()
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["add --role known", "crawl --source folder --path", "dedup", "dedup --against", "verify"],
+)
+def test_an_empty_name_is_not_the_current_folder(
+    negbuild: Negbuild, tmp_path: Path, photo: Photo, command: str
+) -> None:
+    """It is what a shell makes of a variable that is not set."""
+    fill(tmp_path / "here", photo, 1)
+    done = negbuild(*command.split(), "", env={"NEGBUILD_WORKSPACE": "elsewhere"})
+    assert (done.code, done.out) == (2, "")
+    assert ": is empty; write . for the current folder; run: negbuild " in say(done)
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_without_a_command_the_help_is_told_in_lines(negbuild: Negbuild) -> None:
     done = negbuild()
     assert (done.code, done.out, done.err) == (2, "", negbuild("--help").out)

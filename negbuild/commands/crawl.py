@@ -38,7 +38,7 @@ def _asks_for_many(number: int, *, dry_run: bool, urls_only: bool, **_: object) 
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=options.Pictures(path_type=Path))
 @click.option("--role", type=options.roles, required=True, help="What these pictures are to the classifier.")
 @click.option("--category", help="What they show; else each folder is a category named after it.")
 @options.checkers(_holds_many)
@@ -72,7 +72,7 @@ def add(
 @click.option(
     "--source", "-s", "names", multiple=True, help="Where; repeatable.  [default: openverse, and flickr with a key]"
 )
-@click.option("--path", type=click.Path(path_type=Path), help="The file or folder, for sources that take one.")
+@click.option("--path", type=options.Pictures(path_type=Path), help="The file or folder, for sources that take one.")
 @click.option(
     "--url",
     "base_url",

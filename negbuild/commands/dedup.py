@@ -15,7 +15,7 @@ _USUAL_DISTANCE = 10  # imagededup's
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path), required=False)
+@click.argument("path", type=options.Pictures(path_type=Path), required=False)
 @click.option(
     "--list", "listed", is_flag=True, help="List every copy and what it is a copy of, and every conflict of labels."
 )
@@ -23,14 +23,14 @@ _USUAL_DISTANCE = 10  # imagededup's
 @click.option(
     "--against",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=options.Pictures(path_type=Path),
     metavar="PATH",
     help="Keep copies of the pictures of this folder or archive out, from now on; repeatable.",
 )
 @click.option(
     "--forget-against",
     "forgotten",
-    type=click.Path(path_type=Path),
+    type=options.Pictures(path_type=Path),
     metavar="PATH",
     help="Let in again what --against kept out.",
 )

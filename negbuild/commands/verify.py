@@ -9,7 +9,7 @@ from negbuild.errors import VerificationFailed
 
 
 @click.command()
-@click.argument("dataset", type=click.Path(path_type=Path))
+@click.argument("dataset", type=options.Pictures(path_type=Path))
 @options.as_json
 def verify(dataset: Path, *, as_json: bool) -> None:
     """Read a dataset again and prove its promises, or exit with 5.
