@@ -95,6 +95,14 @@ def read_manifest(root: Path) -> list[Row]:
     return [Row(**{**line, "width": int(line["width"]), "height": int(line["height"])}) for line in lines]
 
 
+def check_folder(root: Path) -> None:
+    """Raise UsageError, with the next step, where there is no folder."""
+    if root.is_file():
+        raise UsageError(f"{root}: is a file; unpack it, and name the folder")
+    if not root.is_dir():
+        raise UsageError(f"{root}: no such folder; run: negbuild split --out {typed(root)}")
+
+
 def written_rows(root: Path) -> list[Row]:
     """Read manifest.csv back; raises UsageError, with what to run, where negbuild wrote none that can be read."""
     if not (root / MANIFEST).is_file():

@@ -147,7 +147,8 @@ def status_lines(result: "StatusResult") -> list[str]:
         for one in result.categories
     ]
     lines = table(head, rows) if rows else ["no pictures yet"]
-    lines += ["", f"{result.candidates:,} candidates = {result.images:,} images + {skipped:,} skips"]
+    came = f"{counted(result.images, 'image')} + {counted(skipped, 'skip')}"
+    lines += ["", f"{counted(result.candidates, 'candidate')} = {came}"]
     if skipped:
         lines.append(f"skipped: {reasons(result.skips)}")
     if result.pending:

@@ -159,6 +159,11 @@ def test_status_of_an_empty_workspace() -> None:
     ]
 
 
+def test_status_counts_one_as_one() -> None:
+    one_skip = StatusResult(2, 0, 1, {SkipReason.GONE: 1}, [], {})
+    assert status_lines(one_skip)[2:] == ["2 candidates = 1 image + 1 skip", "skipped: 1 gone"]
+
+
 def test_status_counts_everything() -> None:
     categories = [
         CategoryCount("hotdog", Role.KNOWN, 1200, 3, {"folder": 1200}),

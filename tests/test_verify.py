@@ -907,7 +907,7 @@ def test_many_problems_are_counted_and_a_few_shown(negbuild: Negbuild, dataset: 
     ("name", "line"),
     [
         ("nowhere", "nowhere: no such folder; run: negbuild split --out nowhere"),
-        ("file", "file: no such folder; run: negbuild split --out file"),
+        ("file", "file: is a file; unpack it, and name the folder"),
         ("folder", "folder: holds no folders of pictures, one for each class; run: negbuild verify --help"),
         ("half", "half: holds no folders of pictures, one for each class; run: negbuild verify --help"),
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from negbuild import thresholds
 from negbuild.errors import UsageError, typed
-from negbuild.manifest import Row, written_rows
+from negbuild.manifest import Row, check_folder, written_rows
 from negbuild.model import Progress, Role, Split, no_progress
 from negbuild.openset import HOME, Arm, Rule, Threshold, judge, threshold_of
 from negbuild.predictions import Predictions, read_predictions
@@ -98,8 +98,7 @@ def _check(predictions: Sequence[Path], how: EvaluateOptions) -> None:
 
 
 def _rows(dataset: Path) -> list[Row]:
-    if not dataset.is_dir():
-        raise UsageError(f"{dataset}: no such folder; run: negbuild split --out {typed(dataset)}")
+    check_folder(dataset)
     rows = written_rows(dataset)
     for split in (Split.VALID, Split.TEST):
         if not any((row.split, row.role) == (split, Role.KNOWN) for row in rows):

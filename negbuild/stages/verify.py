@@ -24,6 +24,7 @@ from negbuild.manifest import (
     README,
     RECORDS,
     Row,
+    check_folder,
     comparable_files,
     read_manifest,
     readable_rows,
@@ -80,8 +81,7 @@ def verify(dataset: Path, *, progress: Progress = no_progress) -> VerifyResult:
 
     Raises UsageError where there is no folder, or no picture in it.
     """
-    if not dataset.is_dir():
-        raise UsageError(f"{dataset}: no such folder; run: negbuild split --out {typed(dataset)}")
+    check_folder(dataset)
     if Workspace(dataset).exists:
         raise UsageError(f"{dataset}: is a workspace, no dataset; run: negbuild verify {typed(dataset / 'dataset')}")
     lock = records.read_lock(_text(dataset / LOCK)) or {}
