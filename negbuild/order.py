@@ -101,9 +101,10 @@ def _excluded(text: str) -> str:
     if _SITE.fullmatch(folded):
         return folded
     place = _PLACE.fullmatch(folded)
-    host = _host(f"http://{place['host']}") if place else ""
+    given = place["host"] if place else ""
+    host = _host(f"http://{given}") if given else ""
     named = folded.startswith(("http:", "https:", "*.", "."))
-    if host and (named or (":" in host and "." in host) or (place and _SITE.fullmatch(place["host"]))):
+    if host and (named or (":" in given and "." in given) or _SITE.fullmatch(given)):
         return f"//{host}"
     if named or "://" in folded:
         raise UsageError(f"--exclude {text}: is no site; give its name alone, such as example.org")
