@@ -111,7 +111,7 @@ def plan_split(
     Raises UsageError where there are fewer than two classes, or too few groups to fill every split.
     """
     groups = _grouped(items)
-    omitted = {sha: why for group in groups.values() for sha, why in _omissions(group).items()}
+    omitted = _omitted(groups)
     used = _without(groups, omitted)
     _require_two_classes([item for group in used.values() for item in group])
     fixed = {key: split for key, group in used.items() if (split := _fixed(group, groups[key], previous))}
@@ -136,7 +136,11 @@ def plan_split(
 
 def left_out(items: Iterable[Item]) -> dict[str, Omission]:
     """Name the images that no plan uses, however many are asked for."""
-    return {sha: why for group in _grouped(items).values() for sha, why in _omissions(group).items()}
+    return _omitted(_grouped(items))
+
+
+def _omitted(groups: Mapping[str, list[Item]]) -> dict[str, Omission]:
+    return {sha: why for group in groups.values() for sha, why in _omissions(group).items()}
 
 
 def _grouped(items: Iterable[Item]) -> dict[str, list[Item]]:

@@ -15,7 +15,7 @@ from negbuild.fingerprint import VERSION
 from negbuild.inventory import read_evidence
 from negbuild.keepers import standing
 from negbuild.layouts import GATE
-from negbuild.manifest import CERTIFICATE, FOLDS, MANIFEST, Row, read_manifest
+from negbuild.manifest import CERTIFICATE, FOLDS, MANIFEST, Row, readable_rows
 from negbuild.model import UNKNOWN_LICENSE, Count, Drop, Held, Pair, Progress, Role, Split, no_progress
 from negbuild.names import whole_characters
 from negbuild.omissions import chained, conflicts, omissions
@@ -114,7 +114,7 @@ def _findings(name: str, dataset: Path, seen: _Seen, exhibits: Exhibits) -> Find
     used = {sha256: held for sha256, held in seen.held.items() if sha256 not in aside and not held.verdict.excludes}
     roles = Counter(held.role for held in used.values())
     dataset = dataset if (dataset / MANIFEST).is_file() else dataset / GATE  # of two stages, the one with all pictures
-    rows = _rows(dataset)
+    rows = readable_rows(dataset)  # a damaged one is the business of `verify`
     written = _written(dataset, rows) if rows else None
     credits_ = [_credit(held) for held in seen.held.values() if _owed(held)]
     return Findings(
@@ -226,14 +226,6 @@ def _credit(held: Held) -> Credit:
         license_url=web_address(origin.license_url),
         source=origin.source,
     )
-
-
-def _rows(dataset: Path) -> list[Row]:
-    """Rows of the dataset, if there is one: a damaged one is the business of `verify`."""
-    try:
-        return read_manifest(dataset) if (dataset / MANIFEST).is_file() else []
-    except (OSError, ValueError, TypeError):
-        return []
 
 
 def _written(dataset: Path, rows: Sequence[Row]) -> Written:
